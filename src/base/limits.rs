@@ -1,0 +1,75 @@
+//! Every bound on what comes from outside, each with its source.
+
+/// How large, deep and numerous a document of foreign bytes may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes of the whole document.
+    pub bytes: usize,
+    /// Levels of nesting; a scalar alone has depth 1.
+    pub depth: usize,
+    /// Values in the whole document, keys not counted.
+    pub values: usize,
+}
+
+impl Bounds {
+    /// Policies, configuration, envelopes' headers and other documents a person writes or reads.
+    pub const SMALL_DOCUMENT: Self = Self {
+        bytes: MEBIBYTE,
+        depth: JSON_DEPTH,
+        values: 100_000,
+    };
+    /// Manifests and indexes.
+    pub const MANIFEST: Self = Self {
+        bytes: MANIFEST_BYTES,
+        depth: JSON_DEPTH,
+        values: 400_000,
+    };
+    /// Signature envelopes.
+    pub const ENVELOPE: Self = Self {
+        bytes: ENVELOPE_BYTES,
+        depth: JSON_DEPTH,
+        values: 10_000,
+    };
+    /// Statements and other predicates.
+    pub const STATEMENT: Self = Self {
+        bytes: STATEMENT_BYTES,
+        depth: JSON_DEPTH,
+        values: 2_000_000,
+    };
+}
+
+/// One binary megabyte.
+pub const MEBIBYTE: usize = 1024 * 1024;
+
+/// Largest manifest or index (OCI distribution specification 1.1, "Pushing manifests": registries should accept 4 MiB).
+pub const MANIFEST_BYTES: usize = 4 * MEBIBYTE;
+
+/// Largest signature envelope (ours; real ones are 2 to 15 KiB, notation allows 32 MiB).
+pub const ENVELOPE_BYTES: usize = MEBIBYTE;
+
+/// Largest statement or other attestation document (kyverno-notation-aws refuses more than 10,000,000 bytes).
+pub const STATEMENT_BYTES: usize = 10_000_000;
+
+/// Nesting of JSON and YAML (ours; real documents stay below 20).
+pub const JSON_DEPTH: usize = 64;
+
+/// Pages of a referrers list that are followed (ours).
+pub const REFERRER_PAGES: usize = 20;
+
+/// Referrers of one manifest above which a warning is due (Kyverno fails above 50).
+pub const REFERRERS_WARNED: usize = 40;
+
+/// Signatures judged per subject (notation's `--max-signatures` default).
+pub const SIGNATURES_JUDGED: usize = 100;
+
+/// Certificates in one chain (ours; AWS Signer's chain has 4).
+pub const CHAIN_CERTIFICATES: usize = 10;
+
+/// Levels of indexes inside indexes (ours; real ones have 2).
+pub const INDEX_DEPTH: usize = 4;
+
+/// Manifests reached from one target (ours; the largest public indexes name under 100).
+pub const INDEX_MANIFESTS: usize = 2_000;
+
+/// Bytes of one AWS Signer payload (AWS Signer API reference, `SignPayload`, `payload`: 1 to 4096).
+pub const SIGNER_PAYLOAD_BYTES: usize = 4_096;

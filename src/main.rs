@@ -1,0 +1,3 @@
+//! The porch: starts the runtime, hands over arguments and environment, returns the exit code.
+
+fn main() {}

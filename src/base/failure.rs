@@ -120,19 +120,24 @@ pub struct Cause {
 impl Cause {
     /// Flattens an error and its sources into one line.
     pub fn of(error: &impl Classified) -> Self {
-        let mut message = error.to_string();
-        let mut source = error.source();
-        while let Some(inner) = source {
-            message.push_str(": ");
-            message.push_str(&inner.to_string());
-            source = inner.source();
-        }
         Self {
             class: error.class(),
-            message,
+            message: in_full(error),
             hint: error.hint(),
         }
     }
+}
+
+/// An error and its sources in one line, outermost first, joined by colons.
+pub fn in_full(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        message.push_str(": ");
+        message.push_str(&inner.to_string());
+        source = inner.source();
+    }
+    message
 }
 
 impl fmt::Display for Cause {

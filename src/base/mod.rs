@@ -22,3 +22,4 @@ pub mod limits;
 pub mod secret;
 pub mod time;
 pub mod tree;
+pub mod yaml;

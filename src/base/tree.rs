@@ -19,7 +19,7 @@ pub struct Position {
 }
 
 /// One value and where it began.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// Where the value began.
     pub at: Position,
@@ -28,7 +28,7 @@ pub struct Node {
 }
 
 /// The shapes a document's value can have.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// `null`.
     Null,
@@ -59,7 +59,7 @@ impl Value {
 }
 
 /// A whole document.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     root: Node,
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use super::descriptor::read_annotations;
 use super::{ArtifactType, Descriptor, Digest, MediaType, Place};
 use crate::base::failure::{Class, Classified};
@@ -118,6 +120,55 @@ impl Manifest {
             bytes,
             view,
         })
+    }
+
+    /// Writes an OCI image manifest of our own.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    /// use countersign::domain::oci::{Blob, ImageManifest, Manifest, ManifestView};
+    ///
+    /// let image = ImageManifest {
+    ///     artifact_type: None,
+    ///     config: Some(Blob::empty().descriptor().clone()),
+    ///     layers: Vec::new(),
+    ///     subject: None,
+    ///     annotations: BTreeMap::new(),
+    /// };
+    /// let manifest = Manifest::write(image.clone());
+    /// assert_eq!(manifest, Manifest::parse(manifest.bytes().to_vec(), manifest.media_type())?);
+    /// # Ok::<(), countersign::domain::oci::ManifestError>(())
+    /// ```
+    pub fn write(image: ImageManifest) -> Self {
+        let mut members = vec![
+            ("schemaVersion", json!(2)),
+            ("mediaType", json!(MediaType::OCI_MANIFEST)),
+        ];
+        members.extend(image.artifact_type.iter().map(|of| ("artifactType", json!(of))));
+        members.extend(image.config.iter().map(|config| ("config", json!(config))));
+        members.push(("layers", json!(image.layers)));
+        members.extend(image.subject.iter().map(|subject| ("subject", json!(subject))));
+        if !image.annotations.is_empty() {
+            let annotations = image
+                .annotations
+                .iter()
+                .map(|(key, value)| (key.clone(), json!(value.raw())));
+            members.push((
+                "annotations",
+                annotations.collect::<serde_json::Map<_, _>>().into(),
+            ));
+        }
+        let members: Vec<String> = members
+            .into_iter()
+            .map(|(name, value)| format!("\"{name}\":{value}"))
+            .collect();
+        let bytes = format!("{{{}}}", members.join(",")).into_bytes();
+        Self {
+            digest: Digest::of(&bytes),
+            media_type: MediaType::OCI_MANIFEST,
+            bytes,
+            view: ManifestView::Image(image),
+        }
     }
 
     /// The bytes as served.

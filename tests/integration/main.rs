@@ -1,1 +1,4 @@
-//! Integration tests.
+//! Integration tests: one link, one file per behaviour.
+
+#[cfg(test)]
+mod architecture;

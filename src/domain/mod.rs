@@ -9,4 +9,7 @@
 //! assert_eq!(Digest::of(b"{}").hex().len(), 64);
 //! ```
 
+pub mod notary;
 pub mod oci;
+pub mod provenance;
+pub mod x509;

@@ -1,0 +1,254 @@
+//! The gate between a signer and the store: what a signer returned is parsed back and held against what was asked.
+
+use super::attributes::{AWS_PLUGIN, ExtendedAttribute, SigningScheme, names};
+use super::envelope::{Envelope, EnvelopeError, IntactEnvelope};
+use super::payload::{Payload, SignedPayloadError};
+use crate::base::arn::{Arn, ProfileArn, ProfileVersionArn};
+use crate::base::failure::{Class, Classified};
+use crate::base::foreign::Foreign;
+use crate::base::json;
+use crate::base::limits::Bounds;
+use crate::base::tree::{DocumentError, Value};
+use crate::domain::x509::{Certificate, Thumbprint};
+
+/// What a returned envelope must be before it may be pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Signed by a local key: scheme `notary.x509`, by the certificate with this thumbprint.
+    LocalKey {
+        /// The signing certificate.
+        leaf: Thumbprint,
+    },
+    /// Signed by AWS Signer: scheme `notary.x509.signingAuthority`, by a version of this profile.
+    AwsSigner {
+        /// The profile.
+        profile: ProfileArn,
+        /// The roots one of which the chain must end in.
+        roots: Vec<Certificate>,
+    },
+}
+
+impl Expected {
+    /// The signing scheme.
+    pub fn scheme(&self) -> SigningScheme {
+        match self {
+            Self::LocalKey { .. } => SigningScheme::X509,
+            Self::AwsSigner { .. } => SigningScheme::SigningAuthority,
+        }
+    }
+}
+
+/// An envelope that was parsed back, is intact, and says exactly what was asked; only [`SealedEnvelope::seal`] makes
+/// one, and only a sealed envelope can be pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedEnvelope {
+    envelope: Envelope,
+    intact: IntactEnvelope,
+}
+
+/// Why what a signer returned may not be pushed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// The envelope is not intact.
+    #[error("the signer returned an envelope that does not verify")]
+    Envelope(#[from] EnvelopeError),
+    /// The payload is about something else, or its metadata changed.
+    #[error("the signer signed something else than it was asked to")]
+    Payload(#[from] SignedPayloadError),
+    /// The payload has members that nobody asked for.
+    #[error("the signer added to the payload")]
+    Members(#[source] DocumentError),
+    /// Another signing scheme.
+    #[error("expected the signing scheme {expected} from the signer, found {found}")]
+    Scheme {
+        /// As asked.
+        expected: SigningScheme,
+        /// As signed.
+        found: SigningScheme,
+    },
+    /// Another certificate signed.
+    #[error("expected a signature by the certificate {expected}, found one by {found}")]
+    Leaf {
+        /// The certificate that should have signed.
+        expected: Thumbprint,
+        /// The one that did.
+        found: Thumbprint,
+    },
+    /// A signed attribute of AWS Signer that is absent, not critical, or says something else.
+    #[error("expected the critical attribute {attribute} to be {expected}, found {}", found.quote())]
+    Attribute {
+        /// The attribute.
+        attribute: &'static str,
+        /// As asked.
+        expected: String,
+        /// As signed.
+        found: Foreign,
+    },
+    /// A critical attribute that no verifier of today would understand.
+    #[error("expected no critical attribute besides those that AWS Signer documents, found {}", .0.quote())]
+    UnknownCritical(Foreign),
+    /// The chain ends in another root.
+    #[error("expected a chain that ends in one of {roots} known roots, found the root {}", subject.quote())]
+    Root {
+        /// How many roots were acceptable.
+        roots: usize,
+        /// The subject of the root found.
+        subject: Foreign,
+    },
+}
+
+impl Classified for SealError {
+    fn class(&self) -> Class {
+        Class::Tampered
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("nothing was pushed; look at the signer before signing again".to_owned())
+    }
+}
+
+impl SealedEnvelope {
+    /// Parses an envelope back and holds it against the payload that was to be signed and the signer that was asked.
+    ///
+    /// # Errors
+    /// [`SealError`] with the first difference.
+    pub fn seal(envelope: Envelope, asked: &Payload, expected: &Expected) -> Result<Self, SealError> {
+        let intact = IntactEnvelope::open(&envelope)?;
+        check_members(intact.payload())?;
+        let payload = intact.signed_payload()?;
+        payload.check_target(asked.target())?;
+        payload.check_metadata(asked.metadata())?;
+        if intact.scheme() != expected.scheme() {
+            return Err(SealError::Scheme {
+                expected: expected.scheme(),
+                found: intact.scheme(),
+            });
+        }
+        match expected {
+            Expected::LocalKey { leaf } => check_leaf(&intact, leaf)?,
+            Expected::AwsSigner { profile, roots } => check_aws(&intact, profile, roots)?,
+        }
+        Ok(Self { envelope, intact })
+    }
+
+    /// What the envelope says.
+    pub fn intact(&self) -> &IntactEnvelope {
+        &self.intact
+    }
+
+    /// The envelope as the signer returned it.
+    pub fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+}
+
+/// Plugin specification, "Requirements": the payload may hold an OCI descriptor under `targetArtifact` and nothing
+/// else.
+fn check_members(payload: &[u8]) -> Result<(), SealError> {
+    /// OCI image specification 1.1, `descriptor.md`.
+    const DESCRIPTOR: [&str; 8] = [
+        "mediaType",
+        "digest",
+        "size",
+        "annotations",
+        "artifactType",
+        "urls",
+        "data",
+        "platform",
+    ];
+    let check = || {
+        let document = json::read(payload, Bounds::ENVELOPE)?;
+        let top = document.cursor().object()?;
+        top.only(&["targetArtifact"])?;
+        top.required("targetArtifact")?.object()?.only(&DESCRIPTOR)
+    };
+    check().map_err(SealError::Members)
+}
+
+fn check_leaf(intact: &IntactEnvelope, expected: &Thumbprint) -> Result<(), SealError> {
+    let found = intact.chain().leaf().thumbprint();
+    if found == *expected {
+        Ok(())
+    } else {
+        Err(SealError::Leaf {
+            expected: expected.clone(),
+            found,
+        })
+    }
+}
+
+/// AWS Signer's envelopes name the plugin, a version of the profile and the job, all critical, and end in its root.
+fn check_aws(intact: &IntactEnvelope, profile: &ProfileArn, roots: &[Certificate]) -> Result<(), SealError> {
+    check_attribute(
+        intact,
+        names::VERIFICATION_PLUGIN,
+        AWS_PLUGIN.to_owned(),
+        |found| found == AWS_PLUGIN,
+    )?;
+    check_attribute(
+        intact,
+        names::AWS_PROFILE_VERSION,
+        format!("a version of {profile}"),
+        |found| {
+            found
+                .parse::<ProfileVersionArn>()
+                .is_ok_and(|version| version.profile() == profile)
+        },
+    )?;
+    check_attribute(
+        intact,
+        names::AWS_JOB,
+        "the ARN of a signing job".to_owned(),
+        |found| {
+            found
+                .parse::<Arn>()
+                .is_ok_and(|arn| arn.service == "signer" && arn.resource.starts_with("/signing-jobs/"))
+        },
+    )?;
+    let known = [
+        names::VERIFICATION_PLUGIN,
+        names::AWS_PROFILE_VERSION,
+        names::AWS_JOB,
+    ];
+    let mut unknown = intact
+        .extended_attributes()
+        .iter()
+        .filter(|attribute| attribute.critical);
+    if let Some(attribute) = unknown.find(|attribute| !known.contains(&attribute.key.as_str())) {
+        return Err(SealError::UnknownCritical(Foreign::new(&attribute.key)));
+    }
+    let root = intact.chain().root();
+    if roots.contains(root) {
+        return Ok(());
+    }
+    Err(SealError::Root {
+        roots: roots.len(),
+        subject: Foreign::new(root.subject().to_string()),
+    })
+}
+
+fn check_attribute(
+    intact: &IntactEnvelope,
+    name: &'static str,
+    expected: String,
+    matches: impl Fn(&str) -> bool,
+) -> Result<(), SealError> {
+    let found = match intact.attributes().find(name) {
+        Some(ExtendedAttribute {
+            value: Value::Text(text),
+            critical: true,
+            ..
+        }) if matches(text) => return Ok(()),
+        Some(ExtendedAttribute {
+            value: Value::Text(text),
+            ..
+        }) => Foreign::new(text),
+        Some(_) => Foreign::new("something else than text"),
+        None => Foreign::new("nothing"),
+    };
+    Err(SealError::Attribute {
+        attribute: name,
+        expected,
+        found,
+    })
+}

@@ -251,3 +251,134 @@ fn critical_extended(scheme: SigningScheme, claims: &Claims) -> Result<BTreeSet<
         Some(name) => Err(AttributeError::NotPresent(Foreign::new(name))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims(scheme: SigningScheme) -> Claims {
+        let time: Timestamp = "2025-03-01T12:00:00Z".parse().unwrap();
+        let authority = scheme == SigningScheme::SigningAuthority;
+        let mut critical = vec![names::SIGNING_SCHEME.to_owned()];
+        critical.extend(authority.then(|| names::AUTHENTIC_SIGNING_TIME.to_owned()));
+        Claims {
+            content_type: MediaType::NOTARY_PAYLOAD.to_string(),
+            critical,
+            scheme: scheme.to_string(),
+            signing_time: (!authority).then_some(time),
+            authentic_signing_time: authority.then_some(time),
+            expiry: None,
+            extended: vec![("com.example.a".to_owned(), Value::Text("x".to_owned()))],
+        }
+    }
+
+    /// The result for good claims of the scheme `notary.x509`, changed.
+    fn changed(change: impl Fn(&mut Claims)) -> Result<SignedAttributes, AttributeError> {
+        let mut claims = claims(SigningScheme::X509);
+        change(&mut claims);
+        SignedAttributes::check(claims)
+    }
+
+    #[test]
+    fn both_schemes_hold_with_their_own_time() {
+        for scheme in [SigningScheme::X509, SigningScheme::SigningAuthority] {
+            let attributes = SignedAttributes::check(claims(scheme)).unwrap();
+            assert_eq!(attributes.scheme(), scheme);
+            assert_eq!(attributes.time().to_string(), "2025-03-01T12:00:00Z");
+            let (attribute, other) = scheme.time_attributes();
+            let mut without = claims(scheme);
+            (without.signing_time, without.authentic_signing_time) = (None, None);
+            assert_eq!(
+                SignedAttributes::check(without),
+                Err(AttributeError::TimeMissing { scheme, attribute })
+            );
+            let mut both = claims(scheme);
+            both.signing_time = both.signing_time.or(both.authentic_signing_time);
+            both.authentic_signing_time = both.signing_time;
+            assert_eq!(
+                SignedAttributes::check(both),
+                Err(AttributeError::TimeForbidden {
+                    scheme,
+                    attribute: other
+                })
+            );
+        }
+    }
+
+    #[test]
+    fn extended_attributes_are_critical_when_listed() {
+        let attributes = changed(|claims| claims.critical.push("com.example.a".to_owned())).unwrap();
+        assert!(attributes.find("com.example.a").unwrap().critical);
+        assert!(!changed(|_| {}).unwrap().extended()[0].critical);
+    }
+
+    #[test]
+    fn what_must_be_critical_has_to_be_listed() {
+        let not = |attribute| Err(AttributeError::NotCritical { attribute });
+        assert_eq!(
+            changed(|claims| claims.critical.clear()),
+            not(names::SIGNING_SCHEME)
+        );
+        let expiry: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+        assert_eq!(changed(|claims| claims.expiry = Some(expiry)), not(names::EXPIRY));
+        let mut authority = claims(SigningScheme::SigningAuthority);
+        authority.critical.pop();
+        assert_eq!(
+            SignedAttributes::check(authority),
+            not(names::AUTHENTIC_SIGNING_TIME)
+        );
+    }
+
+    #[test]
+    fn only_present_extended_attributes_may_be_listed_besides_and_once() {
+        for name in [
+            "alg",
+            "cty",
+            "crit",
+            names::SIGNING_TIME,
+            names::EXPIRY,
+            "com.example.b",
+            "",
+        ] {
+            let result = changed(|claims| claims.critical.push(name.to_owned()));
+            assert_eq!(
+                result,
+                Err(AttributeError::NotPresent(Foreign::new(name))),
+                "{name}"
+            );
+        }
+        let twice = changed(|claims| claims.critical.push(names::SIGNING_SCHEME.to_owned()));
+        assert_eq!(
+            twice,
+            Err(AttributeError::NotPresent(Foreign::new(names::SIGNING_SCHEME)))
+        );
+    }
+
+    #[test]
+    fn an_expiry_lies_after_the_signing_time() {
+        for (text, holds) in [
+            ("2025-03-01T12:00:00Z", false),
+            ("2025-03-01T11:59:59Z", false),
+            ("2025-03-01T12:00:01Z", true),
+        ] {
+            let result = changed(|claims| {
+                claims.expiry = Some(text.parse().unwrap());
+                claims.critical.push(names::EXPIRY.to_owned());
+            });
+            assert_eq!(result.is_ok(), holds, "{text}");
+        }
+    }
+
+    #[test]
+    fn content_type_and_scheme_are_compared_exactly() {
+        let upper = MediaType::NOTARY_PAYLOAD.as_str().to_uppercase();
+        assert_eq!(
+            changed(|claims| claims.content_type.clone_from(&upper)),
+            Err(AttributeError::ContentType(Foreign::new(&upper)))
+        );
+        for scheme in ["", "notary.X509", "notary.x509 ", "notary.x509.signingauthority"] {
+            let result = changed(|claims| scheme.clone_into(&mut claims.scheme));
+            assert_eq!(result, Err(AttributeError::Scheme(Foreign::new(scheme))));
+        }
+    }
+}

@@ -271,3 +271,300 @@ impl IntactEnvelope {
         self.agent.as_ref()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::super::testing::{aws_header, envelope, payload, sign, x509_header};
+    use super::*;
+    use crate::domain::x509::testing::{Issued, chain, chain_with};
+
+    fn open(jws: &Value) -> Result<IntactEnvelope, EnvelopeError> {
+        IntactEnvelope::open(&envelope(jws))
+    }
+
+    /// A signature over a protected header that was changed before it was signed.
+    fn with_header(issued: &Issued, change: impl Fn(&mut Value)) -> Result<IntactEnvelope, EnvelopeError> {
+        let mut header = x509_header();
+        change(&mut header);
+        open(&sign(issued, &header.to_string(), payload().bytes()))
+    }
+
+    #[test]
+    fn a_good_envelope_says_what_was_signed() {
+        let issued = chain();
+        let intact = open(&sign(&issued, &x509_header().to_string(), payload().bytes())).unwrap();
+        assert_eq!(intact.scheme(), SigningScheme::X509);
+        assert_eq!(intact.signing_time().unwrap().to_string(), "2025-03-01T12:00:00Z");
+        assert_eq!(intact.authentic_signing_time(), None);
+        assert_eq!(intact.expiry(), None);
+        assert_eq!(intact.payload(), payload().bytes());
+        assert_eq!(intact.chain().certificates(), issued.certificates);
+        assert_eq!(intact.signature_value().len(), 96);
+        assert_eq!((intact.timestamp(), intact.signing_agent()), (None, None));
+    }
+
+    #[test]
+    fn an_envelope_of_a_signing_authority_names_its_plugin() {
+        let intact = open(&sign(&chain(), &aws_header().to_string(), payload().bytes())).unwrap();
+        assert_eq!(intact.signing_time(), None);
+        assert_eq!(
+            intact.authentic_signing_time().unwrap().to_string(),
+            "2025-03-01T12:00:00Z"
+        );
+        assert_eq!(intact.expiry().unwrap().to_string(), "2036-06-01T12:00:00Z");
+        assert_eq!(intact.extended_attributes().len(), 3);
+        assert!(intact.verification_plugin().unwrap().critical);
+    }
+
+    #[test]
+    fn the_algorithm_is_the_keys_never_the_headers() {
+        let issued = chain();
+        for name in [
+            "ES256", "ES512", "PS384", "none", "HS384", "es384", "RS384", "EdDSA", "ES256K", "",
+        ] {
+            let expected = EnvelopeError::Algorithm {
+                key: KeySpec::P384,
+                expected: "ES384",
+                found: Foreign::new(name),
+            };
+            assert_eq!(
+                with_header(&issued, |header| header["alg"] = json!(name)),
+                Err(expected)
+            );
+        }
+    }
+
+    #[test]
+    fn times_are_rfc_3339_and_zero_is_none() {
+        const TIME: &str = "io.cncf.notary.signingTime";
+        let issued = chain();
+        let offset = with_header(&issued, |header| {
+            header[TIME] = json!("2025-03-01T13:00:00.25+01:00");
+        })
+        .unwrap();
+        assert_eq!(offset.signing_time().unwrap().to_string(), "2025-03-01T12:00:00Z");
+        for absent in [json!(null), json!("0001-01-01T00:00:00Z")] {
+            let result = with_header(&issued, |header| header[TIME] = absent.clone());
+            assert!(matches!(
+                result,
+                Err(EnvelopeError::Attributes(AttributeError::TimeMissing { .. }))
+            ));
+        }
+        for wrong in [
+            json!(1_740_830_400),
+            json!("2025-03-01"),
+            json!("2025-03-01 12:00:00Z"),
+            json!(["x"]),
+        ] {
+            let result = with_header(&issued, |header| header[TIME] = wrong.clone());
+            assert!(
+                matches!(
+                    result,
+                    Err(EnvelopeError::Document {
+                        part: "the protected header",
+                        ..
+                    })
+                ),
+                "{wrong}"
+            );
+        }
+        let null_expiry =
+            with_header(&issued, |header| header["io.cncf.notary.expiry"] = json!(null)).unwrap();
+        assert_eq!(null_expiry.expiry(), None);
+    }
+
+    #[test]
+    fn members_stand_once_under_their_exact_name() {
+        let issued = chain();
+        let good = sign(&issued, &x509_header().to_string(), payload().bytes());
+        let text = good.to_string();
+        let signature = good["signature"].as_str().unwrap();
+        let opened = |text: String| {
+            IntactEnvelope::open(&Envelope::new(EnvelopeFormat::Jws, text.into_bytes()))
+                .unwrap_err()
+                .to_string()
+        };
+        let twice = text.replacen('{', &format!("{{\"signature\":\"{signature}\","), 1);
+        assert_eq!(opened(twice), "the envelope");
+        for other in ["Signature", "signatures", "SIGNATURE"] {
+            assert_eq!(
+                opened(text.replace("\"signature\"", &format!("\"{other}\""))),
+                "the envelope"
+            );
+        }
+        assert_eq!(opened(text.replacen('{', "{\"extra\":1,", 1)), "the envelope");
+        let twice = x509_header().to_string().replacen('{', "{\"alg\":\"ES384\",", 1);
+        let error = open(&sign(&issued, &twice, payload().bytes())).unwrap_err();
+        assert!(matches!(
+            error,
+            EnvelopeError::Document {
+                part: "the protected header",
+                ..
+            }
+        ));
+        let error = open(&sign(&issued, &x509_header().to_string(), br#"{"a":1,"a":1}"#)).unwrap_err();
+        assert!(matches!(
+            error,
+            EnvelopeError::Document {
+                part: "the payload",
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn white_space_order_and_unsigned_members_are_free() {
+        let issued = chain();
+        let mut good = sign(
+            &issued,
+            &serde_json::to_string_pretty(&x509_header()).unwrap(),
+            payload().bytes(),
+        );
+        good["header"]["io.cncf.notary.signingAgent"] = json!("someone/1");
+        good["header"]["x"] = json!({"y": [1]});
+        let pretty = serde_json::to_vec_pretty(&good).unwrap();
+        let intact = IntactEnvelope::open(&Envelope::new(EnvelopeFormat::Jws, pretty)).unwrap();
+        assert_eq!(intact.signing_agent(), Some(&Foreign::new("someone/1")));
+    }
+
+    #[test]
+    fn base64_is_canonical() {
+        let good = sign(&chain(), &x509_header().to_string(), payload().bytes());
+        for member in ["payload", "protected", "signature"] {
+            let text = good[member].as_str().unwrap();
+            for wrong in [
+                format!("{text}="),
+                format!("{text}\n"),
+                format!(" {text}"),
+                format!("{text}+/"),
+            ] {
+                let mut jws = good.clone();
+                jws[member] = json!(wrong);
+                let result = open(&jws);
+                assert!(
+                    matches!(result, Err(EnvelopeError::Encoding { .. })),
+                    "{member} {wrong}: {result:?}"
+                );
+            }
+            let mut jws = good.clone();
+            jws[member] = json!("");
+            assert!(matches!(
+                open(&jws),
+                Err(EnvelopeError::Document {
+                    part: "the envelope",
+                    ..
+                })
+            ));
+        }
+        // 97 bytes would leave bits over; the last character of 95 bytes carries unused ones.
+        let mut jws = good.clone();
+        let mut text = URL_SAFE_NO_PAD.encode([0; 95]);
+        text.pop();
+        text.push('B');
+        jws["signature"] = json!(text);
+        assert!(matches!(
+            open(&jws),
+            Err(EnvelopeError::Encoding {
+                member: "signature",
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn certificates_are_standard_base64_and_bounded() {
+        let issued = chain();
+        let good = sign(&issued, &x509_header().to_string(), payload().bytes());
+        let with = |x5c: Value| {
+            let mut jws = good.clone();
+            jws["header"]["x5c"] = x5c;
+            open(&jws)
+        };
+        let mut trailing = issued.certificates[0].der().to_vec();
+        trailing.push(0);
+        assert!(matches!(
+            with(json!([STANDARD.encode(&trailing)])),
+            Err(EnvelopeError::Certificate { number: 1, .. })
+        ));
+        assert_eq!(with(json!([])), Err(EnvelopeError::Chain(ChainError::Empty)));
+        assert_eq!(
+            with(json!(vec!["AAAA"; 11])),
+            Err(EnvelopeError::Chain(ChainError::TooLong { limit: 10, found: 11 }))
+        );
+        assert!(matches!(
+            with(json!(["A"])),
+            Err(EnvelopeError::Encoding { member: "x5c", .. })
+        ));
+        for wrong in [json!("AAAA"), json!(null), json!([1])] {
+            assert!(matches!(
+                with(wrong),
+                Err(EnvelopeError::Document {
+                    part: "the envelope",
+                    ..
+                })
+            ));
+        }
+    }
+
+    #[test]
+    fn another_leaf_is_noticed() {
+        let good = sign(&chain(), &x509_header().to_string(), payload().bytes());
+        let other = sign(&chain(), &x509_header().to_string(), payload().bytes());
+        let mut swapped = good.clone();
+        swapped["header"]["x5c"] = other["header"]["x5c"].clone();
+        assert_eq!(
+            open(&swapped),
+            Err(EnvelopeError::Signature(SignatureError::Mismatch))
+        );
+    }
+
+    #[test]
+    fn an_expired_certificate_is_still_intact() {
+        let issued = chain_with(|index, params| {
+            if index == 0 {
+                params.not_after = rcgen::date_time_ymd(2020, 1, 2);
+            }
+        });
+        assert!(with_header(&issued, |_| {}).is_ok());
+    }
+
+    #[test]
+    fn documents_are_bounded() {
+        let huge = format!(
+            "{{\"payload\":\"{}\"}}",
+            "A".repeat(crate::base::limits::ENVELOPE_BYTES)
+        );
+        let result = IntactEnvelope::open(&Envelope::new(EnvelopeFormat::Jws, huge.into_bytes()));
+        assert!(matches!(
+            result,
+            Err(EnvelopeError::Document {
+                source: DocumentError::TooLarge { .. },
+                ..
+            })
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn a_flipped_bit_is_never_another_signed_statement(bit in any::<prop::sample::Index>()) {
+            let good = envelope(&sign(&chain(), &aws_header().to_string(), payload().bytes()));
+            let original = IntactEnvelope::open(&good).unwrap();
+            let mut bytes = good.bytes().to_vec();
+            let bit = bit.index(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(flipped) = IntactEnvelope::open(&Envelope::new(EnvelopeFormat::Jws, bytes)) {
+                prop_assert_eq!(flipped, original);
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = IntactEnvelope::open(&Envelope::new(EnvelopeFormat::Jws, bytes));
+        }
+    }
+}

@@ -20,6 +20,8 @@ mod payload;
 mod seal;
 pub mod signature_manifest;
 mod signing;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use attributes::{AWS_PLUGIN, AttributeError, ExtendedAttribute, SignedAttributes, SigningScheme, names};
 pub use envelope::{Envelope, EnvelopeError, EnvelopeFormat, IntactEnvelope};

@@ -63,9 +63,14 @@ impl Payload {
             size,
             ..
         } = subject.descriptor().clone();
-        let mut artifact = json!({"mediaType": media_type, "digest": digest, "size": size});
-        if let (false, Some(members)) = (metadata.is_empty(), artifact.as_object_mut()) {
-            members.insert("annotations".to_owned(), json!(metadata));
+        // Sorted members, as notation writes them.
+        let mut artifact = BTreeMap::from([
+            ("mediaType", json!(media_type)),
+            ("digest", json!(digest)),
+            ("size", json!(size)),
+        ]);
+        if !metadata.is_empty() {
+            artifact.insert("annotations", json!(metadata));
         }
         let annotations = metadata
             .iter()
@@ -89,7 +94,8 @@ impl Payload {
         &self.bytes
     }
 
-    /// Media type, digest and size of the subject; the annotations are the user's metadata.
+    /// Media type, digest and size of the subject; the annotations are the user's metadata, as far as [`Foreign`] keeps
+    /// them. [`Payload::metadata`] has them whole.
     pub fn target(&self) -> &Descriptor {
         &self.target
     }
@@ -116,11 +122,11 @@ pub enum SignedPayloadError {
     #[error("the signed payload")]
     Document(#[from] DocumentError),
     /// The signature is about other content.
-    #[error("expected a signature of {expected}, found one of {}", found.quote())]
+    #[error("expected a signature of {expected}, found {}", found.quote())]
     Target {
-        /// The subject: media type, digest, size.
+        /// The first member of the subject that differs: "content whose digest is …".
         expected: String,
-        /// The same as signed.
+        /// As signed.
         found: Foreign,
     },
     /// A required pair of metadata is not among the signed ones.
@@ -189,25 +195,22 @@ impl SignedPayload {
     /// # Errors
     /// [`SignedPayloadError::Target`] when it is about something else.
     pub fn check_target(&self, subject: &Descriptor) -> Result<(), SignedPayloadError> {
-        let same = self.media_type == subject.media_type.as_str()
-            && self.digest == subject.digest.to_string()
-            && self.size == subject.size;
-        if same {
-            return Ok(());
-        }
-        let Self {
-            media_type,
-            digest,
-            size,
-            ..
-        } = self;
-        Err(SignedPayloadError::Target {
-            expected: format!(
-                "{}, {} bytes, {}",
-                subject.digest, subject.size, subject.media_type
+        let members = [
+            ("digest", subject.digest.to_string(), self.digest.clone()),
+            ("size", subject.size.to_string(), self.size.to_string()),
+            (
+                "mediaType",
+                subject.media_type.to_string(),
+                self.media_type.clone(),
             ),
-            found: Foreign::new(format!("{digest}, {size} bytes, {media_type}")),
-        })
+        ];
+        match members.into_iter().find(|(_, expected, found)| expected != found) {
+            None => Ok(()),
+            Some((member, expected, found)) => Err(SignedPayloadError::Target {
+                expected: format!("content whose {member} is {expected}"),
+                found: Foreign::new(found),
+            }),
+        }
     }
 
     /// Checks that every required pair is among the signed annotations, exactly.
@@ -225,6 +228,103 @@ impl SignedPayload {
                 expected: expected.clone(),
                 found: self.annotations.get(key).map(Foreign::new),
             }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::subject;
+    use super::*;
+
+    fn pairs(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    #[test]
+    fn bytes_are_compact_with_sorted_members() {
+        let payload = Payload::new(&subject(), &pairs(&[("b", "2"), ("a", "\"<1>\"")])).unwrap();
+        let expected = r#"{"targetArtifact":{"annotations":{"a":"\"<1>\"","b":"2"},"digest":"sha256:DIGEST","mediaType":"application/vnd.oci.image.index.v1+json","size":88}}"#;
+        let expected = expected.replace("DIGEST", subject().digest().hex());
+        assert_eq!(String::from_utf8_lossy(payload.bytes()), expected);
+        let plain = Payload::new(&subject(), &pairs(&[])).unwrap();
+        assert!(!String::from_utf8_lossy(plain.bytes()).contains("annotations"));
+        assert!(plain.target().same_content(subject().descriptor()));
+    }
+
+    #[test]
+    fn reserved_and_empty_keys_are_refused() {
+        let reserved = "io.cncf.notary.x".to_owned();
+        assert_eq!(
+            Payload::new(&subject(), &pairs(&[(&reserved, "1")])),
+            Err(PayloadError::Reserved(reserved))
+        );
+        assert_eq!(
+            Payload::new(&subject(), &pairs(&[("", "1")])),
+            Err(PayloadError::EmptyKey)
+        );
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let long = "x".repeat(5_000);
+        let metadata = pairs(&[("build", "123"), ("long", &long)]);
+        let payload = Payload::new(&subject(), &metadata).unwrap();
+        let signed = SignedPayload::read(payload.bytes()).unwrap();
+        assert_eq!(signed.annotations(), &metadata);
+        assert_eq!(signed.check_target(subject().descriptor()), Ok(()));
+        assert_eq!(signed.check_metadata(&metadata), Ok(()));
+    }
+
+    #[test]
+    fn a_difference_is_named() {
+        let signed =
+            SignedPayload::read(Payload::new(&subject(), &pairs(&[("k", "v")])).unwrap().bytes()).unwrap();
+        let mut other = subject().descriptor().clone();
+        other.size += 1;
+        assert_eq!(
+            signed.check_target(&other).unwrap_err().to_string(),
+            "expected a signature of content whose size is 89, found \"88\""
+        );
+        assert_eq!(
+            signed
+                .check_metadata(&pairs(&[("k", "V")]))
+                .unwrap_err()
+                .to_string(),
+            r#"expected the signed metadata "k"="V", found "v""#
+        );
+        assert_eq!(
+            signed
+                .check_metadata(&pairs(&[("l", "v")]))
+                .unwrap_err()
+                .to_string(),
+            r#"expected the signed metadata "l"="v", found no such key"#
+        );
+    }
+
+    #[test]
+    fn sizes_are_whole_numbers_and_members_stand_once() {
+        let text = |size: &str, more: &str| {
+            let digest = subject().digest().to_string();
+            format!(r#"{{"targetArtifact":{{"mediaType":"a/b","digest":"{digest}","size":{size}{more}}}}}"#)
+        };
+        assert!(SignedPayload::read(text("88", r#","urls":[]"#).as_bytes()).is_ok());
+        for size in ["88.0", "\"88\"", "-1", "8.8e1", "null"] {
+            assert!(SignedPayload::read(text(size, "").as_bytes()).is_err(), "{size}");
+        }
+        assert!(SignedPayload::read(text("88", r#","size":88"#).as_bytes()).is_err());
+        assert!(SignedPayload::read(text("88", r#","annotations":{"a":1}"#).as_bytes()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            let _ = SignedPayload::read(&bytes);
         }
     }
 }

@@ -252,3 +252,177 @@ fn check_attribute(
         found,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value as Json, json};
+
+    use super::super::testing::{aws_header, envelope, payload, sign, x509_header};
+    use super::*;
+    use crate::domain::x509::testing::{Issued, chain};
+
+    const PROFILE: &str = "arn:aws:signer:eu-west-1:111122223333:/signing-profiles/release";
+
+    fn aws(issued: &Issued) -> Expected {
+        Expected::AwsSigner {
+            profile: PROFILE.parse().unwrap(),
+            roots: vec![issued.certificates[2].clone()],
+        }
+    }
+
+    fn local(issued: &Issued) -> Expected {
+        Expected::LocalKey {
+            leaf: issued.certificates[0].thumbprint(),
+        }
+    }
+
+    /// Seals an envelope whose protected header is that of AWS Signer, changed.
+    fn seal_aws(issued: &Issued, change: impl Fn(&mut Json)) -> Result<SealedEnvelope, SealError> {
+        let mut header = aws_header();
+        change(&mut header);
+        let jws = sign(issued, &header.to_string(), payload().bytes());
+        SealedEnvelope::seal(envelope(&jws), &payload(), &aws(issued))
+    }
+
+    /// Seals an envelope of a local key over other bytes than were asked for.
+    fn seal_payload(signed: &str) -> Result<SealedEnvelope, SealError> {
+        let issued = chain();
+        let jws = sign(&issued, &x509_header().to_string(), signed.as_bytes());
+        SealedEnvelope::seal(envelope(&jws), &payload(), &local(&issued))
+    }
+
+    fn asked() -> String {
+        String::from_utf8(payload().bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn what_was_asked_is_sealed_unchanged() {
+        let issued = chain();
+        let jws = sign(&issued, &x509_header().to_string(), payload().bytes());
+        let sealed = SealedEnvelope::seal(envelope(&jws), &payload(), &local(&issued)).unwrap();
+        assert_eq!(sealed.envelope(), &envelope(&jws));
+        assert!(seal_aws(&issued, |_| {}).is_ok());
+        let reordered: Json = serde_json::from_str(&asked()).unwrap();
+        assert!(seal_payload(&serde_json::to_string_pretty(&reordered).unwrap()).is_ok());
+    }
+
+    #[test]
+    fn another_payload_is_refused() {
+        let digest = payload().target().digest.hex().to_owned();
+        let changed = [
+            asked().replace(&digest, &"0".repeat(64)),
+            asked().replace("\"size\":88", "\"size\":89"),
+            asked().replace("image.index", "image.manifest"),
+            asked().replace("\"123\"", "\"124\""),
+            asked().replace("\"build\"", "\"built\""),
+        ];
+        for signed in changed {
+            assert_ne!(signed, asked());
+            assert!(
+                matches!(seal_payload(&signed), Err(SealError::Payload(_))),
+                "{signed}"
+            );
+        }
+        let added = [
+            asked().replacen('{', "{\"more\":1,", 1),
+            asked().replace("\"size\"", "\"more\":1,\"size\""),
+        ];
+        for signed in added {
+            assert!(
+                matches!(seal_payload(&signed), Err(SealError::Members(_))),
+                "{signed}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_signer_is_refused() {
+        let (issued, other) = (chain(), chain());
+        let jws = sign(&other, &x509_header().to_string(), payload().bytes());
+        assert_eq!(
+            SealedEnvelope::seal(envelope(&jws), &payload(), &local(&issued)),
+            Err(SealError::Leaf {
+                expected: issued.certificates[0].thumbprint(),
+                found: other.certificates[0].thumbprint(),
+            })
+        );
+        assert_eq!(
+            SealedEnvelope::seal(envelope(&jws), &payload(), &aws(&other)),
+            Err(SealError::Scheme {
+                expected: SigningScheme::SigningAuthority,
+                found: SigningScheme::X509,
+            })
+        );
+        let jws = sign(&other, &aws_header().to_string(), payload().bytes());
+        assert_eq!(
+            SealedEnvelope::seal(envelope(&jws), &payload(), &aws(&issued)),
+            Err(SealError::Root {
+                roots: 1,
+                subject: Foreign::new("CN=Test Root CA,O=Test,ST=WA,C=US"),
+            })
+        );
+    }
+
+    #[test]
+    fn another_profile_plugin_or_job_is_refused() {
+        let issued = chain();
+        let changes = [
+            (names::AWS_PROFILE_VERSION, format!("{PROFILE}X/OF8IVUsPJq")),
+            (names::AWS_PROFILE_VERSION, PROFILE.to_owned()),
+            (
+                names::AWS_PROFILE_VERSION,
+                PROFILE.replace("eu-west-1", "us-west-2") + "/OF8IVUsPJq",
+            ),
+            (names::VERIFICATION_PLUGIN, "com.example.plugin".to_owned()),
+            (names::AWS_JOB, "97af3947".to_owned()),
+        ];
+        for (name, value) in changes {
+            let result = seal_aws(&issued, |header| header[name] = json!(value));
+            let Err(SealError::Attribute { attribute, found, .. }) = result else {
+                panic!("{name}: {result:?}")
+            };
+            assert_eq!((attribute, found.raw()), (name, value.as_str()));
+        }
+    }
+
+    #[test]
+    fn the_attributes_of_aws_signer_are_critical_and_alone() {
+        let issued = chain();
+        for name in [
+            names::VERIFICATION_PLUGIN,
+            names::AWS_PROFILE_VERSION,
+            names::AWS_JOB,
+        ] {
+            let result = seal_aws(&issued, |header| {
+                header["crit"]
+                    .as_array_mut()
+                    .unwrap()
+                    .retain(|entry| entry != name);
+            });
+            assert!(
+                matches!(result, Err(SealError::Attribute { attribute, .. }) if attribute == name),
+                "{name}"
+            );
+        }
+        let unknown = seal_aws(&issued, |header| {
+            header[names::AWS_PROFILE_ALIAS] = json!("x");
+            header["crit"]
+                .as_array_mut()
+                .unwrap()
+                .push(json!(names::AWS_PROFILE_ALIAS));
+        });
+        assert_eq!(
+            unknown,
+            Err(SealError::UnknownCritical(Foreign::new(names::AWS_PROFILE_ALIAS)))
+        );
+        assert!(seal_aws(&issued, |header| header["com.amazonaws.more"] = json!(1)).is_ok());
+    }
+
+    #[test]
+    fn every_refusal_is_tampering() {
+        let error = seal_payload("{}").unwrap_err();
+        assert_eq!(error.class(), Class::Tampered);
+        let error = SealedEnvelope::seal(envelope(&json!({})), &payload(), &local(&chain())).unwrap_err();
+        assert!(matches!(error, SealError::Envelope(_)));
+    }
+}

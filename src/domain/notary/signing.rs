@@ -1,5 +1,7 @@
 //! Envelopes of our own: JWS signed by a local key, scheme `notary.x509`.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
@@ -58,20 +60,18 @@ impl UnsignedJws {
     /// Prepares an envelope for a payload and a key.
     pub fn new(payload: &Payload, attributes: &SigningAttributes, key: KeySpec) -> Self {
         let mut critical = vec![names::SIGNING_SCHEME];
-        let mut protected = json!({
-            "alg": key.jws_algorithm(),
-            "cty": MediaType::NOTARY_PAYLOAD,
-            names::SIGNING_SCHEME: SigningScheme::X509.as_str(),
-            names::SIGNING_TIME: attributes.signing_time,
-        });
-        if let (Some(expiry), Some(members)) = (attributes.expiry, protected.as_object_mut()) {
-            members.insert(names::EXPIRY.to_owned(), json!(expiry));
+        let mut protected = BTreeMap::from([
+            ("alg", json!(key.jws_algorithm())),
+            ("cty", json!(MediaType::NOTARY_PAYLOAD)),
+            (names::SIGNING_SCHEME, json!(SigningScheme::X509.as_str())),
+            (names::SIGNING_TIME, json!(attributes.signing_time)),
+        ]);
+        if let Some(expiry) = attributes.expiry {
+            protected.insert(names::EXPIRY, json!(expiry));
             critical.push(names::EXPIRY);
         }
-        if let Some(members) = protected.as_object_mut() {
-            members.insert("crit".to_owned(), json!(critical));
-        }
-        let protected = URL_SAFE_NO_PAD.encode(protected.to_string());
+        protected.insert("crit", json!(critical));
+        let protected = URL_SAFE_NO_PAD.encode(json!(protected).to_string());
         let payload = URL_SAFE_NO_PAD.encode(payload.bytes());
         Self {
             protected_length: protected.len(),
@@ -99,5 +99,65 @@ impl UnsignedJws {
             "signature": URL_SAFE_NO_PAD.encode(signature_value),
         });
         Envelope::new(EnvelopeFormat::Jws, envelope.to_string().into_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::envelope::IntactEnvelope;
+    use super::super::testing::payload;
+    use super::*;
+    use crate::domain::x509::testing::chain;
+
+    fn attributes(expiry: Option<&str>) -> SigningAttributes {
+        SigningAttributes {
+            signing_time: "2025-03-01T12:00:00.5Z".parse().unwrap(),
+            expiry: expiry.map(|text| text.parse().unwrap()),
+            agent: "countersign/0.1.0".to_owned(),
+        }
+    }
+
+    #[test]
+    fn the_header_is_written_as_notation_writes_it() {
+        let unsigned = UnsignedJws::new(
+            &payload(),
+            &attributes(Some("2026-03-01T12:00:00Z")),
+            KeySpec::P384,
+        );
+        let protected = unsigned
+            .signing_input()
+            .split(|byte| *byte == b'.')
+            .next()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(URL_SAFE_NO_PAD.decode(protected).unwrap()).unwrap(),
+            concat!(
+                r#"{"alg":"ES384","crit":["io.cncf.notary.signingScheme","io.cncf.notary.expiry"],"#,
+                r#""cty":"application/vnd.cncf.notary.payload.v1+json","#,
+                r#""io.cncf.notary.expiry":"2026-03-01T12:00:00Z","#,
+                r#""io.cncf.notary.signingScheme":"notary.x509","#,
+                r#""io.cncf.notary.signingTime":"2025-03-01T12:00:00Z"}"#
+            )
+        );
+    }
+
+    #[test]
+    fn what_is_signed_opens_again() {
+        let issued = chain();
+        for expiry in [None, Some("2026-03-01T12:00:00Z")] {
+            let unsigned = UnsignedJws::new(&payload(), &attributes(expiry), KeySpec::P384);
+            let signature = issued.sign_es384(unsigned.signing_input());
+            let envelope = unsigned.finish(&signature, &issued.certificates);
+            let intact = IntactEnvelope::open(&envelope).unwrap();
+            assert_eq!(intact.payload(), payload().bytes());
+            assert_eq!(intact.chain().certificates(), issued.certificates);
+            assert_eq!(
+                intact.signing_time(),
+                Some("2025-03-01T12:00:00Z".parse().unwrap())
+            );
+            assert_eq!(intact.expiry(), expiry.map(|text| text.parse().unwrap()));
+            assert_eq!(intact.signing_agent().unwrap().raw(), "countersign/0.1.0");
+            assert_eq!(intact.signature_value(), signature);
+        }
     }
 }

@@ -81,7 +81,9 @@ impl Classified for CertificateError {
             Self::Block { label, .. } if label.raw().contains("PRIVATE KEY") => {
                 Some("keep private keys out of certificate files".to_owned())
             }
-            Self::Empty => Some("give a file with -----BEGIN CERTIFICATE----- blocks".to_owned()),
+            Self::Empty | Self::Malformed(_) => {
+                Some("give a file with -----BEGIN CERTIFICATE----- blocks".to_owned())
+            }
             Self::Numbered { source, .. } => source.hint(),
             _ => None,
         }
@@ -383,4 +385,123 @@ fn hex(bytes: &[u8]) -> String {
             let _ = write!(text, "{byte:02x}");
             text
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use rcgen::{CrlDistributionPoint, CustomExtension};
+
+    use super::super::testing::{chain, chain_with};
+    use super::*;
+
+    #[test]
+    fn trust_anchors_are_told_from_leaves() {
+        let certificates = chain().certificates;
+        let kinds: Vec<(bool, bool, bool)> = certificates
+            .iter()
+            .map(|certificate| {
+                (
+                    certificate.is_ca(),
+                    certificate.is_self_signed(),
+                    certificate.is_root_ca(),
+                )
+            })
+            .collect();
+        assert_eq!(
+            kinds,
+            [(false, false, false), (true, false, false), (true, true, true)]
+        );
+    }
+
+    #[test]
+    fn hashes_are_paired_with_the_issuers() {
+        let certificates = chain().certificates;
+        let own: Vec<String> = certificates.iter().map(Certificate::tbs_sha384).collect();
+        let expected = [
+            format!("{}{}", own[0], own[1]),
+            format!("{}{}", own[1], own[2]),
+            format!("{}{}", own[2], own[2]),
+        ];
+        assert_eq!(paired_hashes(&certificates), expected);
+        assert_eq!(paired_hashes(&[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn one_certificate_means_one() {
+        let mut der = chain().certificates.remove(0).der().to_vec();
+        assert!(Certificate::from_der(&der).is_ok());
+        der.push(0);
+        assert!(matches!(
+            Certificate::from_der(&der),
+            Err(CertificateError::Malformed(_))
+        ));
+        der.truncate(der.len() - 2);
+        assert!(matches!(
+            Certificate::from_der(&der),
+            Err(CertificateError::Malformed(_))
+        ));
+    }
+
+    /// A leaf with one more extension, or why it cannot be read.
+    fn leaf_with(oid: &'static [u64], content: &'static [u8]) -> Certificate {
+        let issued = chain_with(|index, params| {
+            if index == 0 {
+                params
+                    .custom_extensions
+                    .push(CustomExtension::from_oid_content(oid, content.to_vec()));
+            }
+        });
+        issued.certificates[0].clone()
+    }
+
+    #[test]
+    fn revocation_pointers_are_ocsp_responders_and_crls() {
+        const ACCESS: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 1, 1];
+        // SEQUENCE of one SEQUENCE: access method id-ad-ocsp or id-ad-caIssuers, URI "http:".
+        let ocsp = b"\x30\x13\x30\x11\x06\x08\x2b\x06\x01\x05\x05\x07\x30\x01\x86\x05http:";
+        let issuers = b"\x30\x13\x30\x11\x06\x08\x2b\x06\x01\x05\x05\x07\x30\x02\x86\x05http:";
+        assert!(leaf_with(ACCESS, ocsp).has_revocation_pointers());
+        assert!(!leaf_with(ACCESS, issuers).has_revocation_pointers());
+        assert!(!chain().certificates[0].has_revocation_pointers());
+        let crl = chain_with(|_, params| {
+            params.crl_distribution_points = vec![CrlDistributionPoint {
+                uris: vec!["http://a".to_owned()],
+            }];
+        });
+        assert!(crl.certificates[0].has_revocation_pointers());
+    }
+
+    #[test]
+    fn key_usage_with_trailing_zero_bits_is_read() {
+        let issued = chain_with(|index, params| {
+            if index == 0 {
+                params.key_usages = Vec::new();
+                let mut usage = CustomExtension::from_oid_content(&[2, 5, 29, 15], vec![3, 2, 0, 0x80]);
+                usage.set_criticality(true);
+                params.custom_extensions.push(usage);
+            }
+        });
+        let (critical, usage) = issued.certificates[0].extensions.key_usage.unwrap();
+        assert!(critical && usage.digital_signature() && !usage.key_cert_sign());
+    }
+
+    proptest! {
+        #[test]
+        fn a_flipped_bit_is_noticed(bit in any::<prop::sample::Index>()) {
+            let certificates = chain().certificates;
+            let mut der = certificates[0].der().to_vec();
+            let bit = bit.index(der.len() * 8);
+            der[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(flipped) = Certificate::from_der(&der) {
+                prop_assert!(flipped.verify_signed_by(&certificates[1]).is_err());
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Certificate::from_der(&bytes);
+        }
+    }
 }

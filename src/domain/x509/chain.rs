@@ -107,12 +107,11 @@ impl Classified for ChainError {
     fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Empty => "give the signing certificate first, then its issuers, the self-signed root last",
-            Self::Order { misplaced: true, .. } => {
+            Self::SelfSigned { .. } | Self::Order { misplaced: true, .. } => {
                 "order the certificates: the signing certificate first, each followed by its issuer, the root last"
             }
             Self::Order { misplaced: false, .. } => "add the missing issuer behind the certificate it issued",
             Self::RootMissing { .. } => "append the certificates of its issuers up to the self-signed root",
-            Self::SelfSigned { .. } => "end the chain with the self-signed root and put no other behind it",
             Self::Validity { moment, not_after, .. } if moment > not_after => {
                 "the certificate has expired: have a new one issued"
             }
@@ -283,4 +282,187 @@ fn check_role(index: usize, certificate: &Certificate, purpose: Purpose) -> Resu
             subject: certificate.subject_text(),
             source,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose};
+
+    use super::super::testing::{chain, chain_with};
+    use super::*;
+
+    fn error(certificates: Vec<Certificate>) -> ChainError {
+        Chain::code_signing(certificates).unwrap_err()
+    }
+
+    #[test]
+    fn a_good_chain_knows_its_ends_and_its_key() {
+        let certificates = chain().certificates;
+        let checked = Chain::code_signing(certificates.clone()).unwrap();
+        assert_eq!(checked.leaf(), &certificates[0]);
+        assert_eq!(checked.root(), &certificates[2]);
+        assert_eq!(checked.key_spec(), KeySpec::P384);
+        assert_eq!(checked.certificates(), certificates);
+    }
+
+    #[test]
+    fn order_gaps_and_missing_roots_are_told_apart() {
+        let [leaf, issuing, root] = <[Certificate; 3]>::try_from(chain().certificates).unwrap();
+        let order = |misplaced, found: &Certificate| ChainError::Order {
+            number: 1,
+            subject: leaf.subject_text(),
+            issuer: issuing.subject_text(),
+            found: found.subject_text(),
+            misplaced,
+        };
+        assert_eq!(
+            error(vec![leaf.clone(), root.clone(), issuing.clone()]),
+            order(true, &root)
+        );
+        assert_eq!(error(vec![leaf.clone(), root.clone()]), order(false, &root));
+        let reversed = error(vec![root.clone(), issuing.clone(), leaf.clone()]);
+        assert_eq!(
+            reversed,
+            ChainError::SelfSigned {
+                number: 1,
+                subject: root.subject_text()
+            }
+        );
+        assert!(reversed.hint().unwrap().starts_with("order the certificates"));
+        assert_eq!(
+            error(vec![leaf.clone(), issuing.clone()]),
+            ChainError::RootMissing {
+                number: 2,
+                subject: issuing.subject_text(),
+                issuer: root.subject_text(),
+            }
+        );
+        assert_eq!(
+            error(vec![leaf.clone(), issuing.clone(), root.clone(), root.clone()]),
+            ChainError::SelfSigned {
+                number: 3,
+                subject: root.subject_text()
+            }
+        );
+        assert_eq!(error(Vec::new()), ChainError::Empty);
+        assert_eq!(
+            error(vec![leaf; 11]),
+            ChainError::TooLong { limit: 10, found: 11 }
+        );
+    }
+
+    #[test]
+    fn the_right_name_with_another_key_is_not_the_issuer() {
+        let [leaf, _, _] = <[Certificate; 3]>::try_from(chain().certificates).unwrap();
+        let [_, issuing, root] = <[Certificate; 3]>::try_from(chain().certificates).unwrap();
+        let expected = ChainError::Signature {
+            number: 1,
+            subject: leaf.subject_text(),
+            issuer: issuing.subject_text(),
+            source: SignatureError::Mismatch,
+        };
+        assert_eq!(error(vec![leaf, issuing, root]), expected);
+    }
+
+    #[test]
+    fn a_leaf_for_another_purpose_says_so() {
+        let for_servers = chain_with(|index, params| {
+            if index == 0 {
+                params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+            }
+        });
+        let ChainError::Role {
+            number: 1, source, ..
+        } = error(for_servers.certificates)
+        else {
+            panic!("another error")
+        };
+        assert_eq!(
+            source,
+            RoleError::ExtendedKeyUsageForbidden { found: "serverAuth" }
+        );
+        assert!(source.is_other_purpose());
+        let no_usage = chain_with(|index, params| {
+            if index == 0 {
+                params.key_usages = vec![KeyUsagePurpose::KeyEncipherment];
+            }
+        });
+        let ChainError::Role { source, .. } = error(no_usage.certificates) else {
+            panic!("another error")
+        };
+        assert_eq!(
+            source.to_string(),
+            "expected the key usage digitalSignature, found keyEncipherment"
+        );
+    }
+
+    #[test]
+    fn path_length_counts_the_cas_below() {
+        let constrained = chain_with(|index, params| {
+            if index == 2 {
+                params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+            }
+        });
+        let ChainError::Role {
+            number: 3, source, ..
+        } = error(constrained.certificates)
+        else {
+            panic!("another error")
+        };
+        assert_eq!(source, RoleError::PathLength { allowed: 0, found: 1 });
+    }
+
+    #[test]
+    fn validity_includes_both_ends() {
+        let issued = chain_with(|index, params| {
+            if index == 0 {
+                params.not_before = rcgen::date_time_ymd(2025, 1, 1);
+                params.not_after = rcgen::date_time_ymd(2025, 2, 1);
+            }
+        });
+        let checked = Chain::code_signing(issued.certificates).unwrap();
+        let (from, to) = (checked.leaf().not_before(), checked.leaf().not_after());
+        assert_eq!(from.to_string(), "2025-01-01T00:00:00Z");
+        assert_eq!(checked.valid_at(from), Ok(()));
+        assert_eq!(checked.valid_at(to), Ok(()));
+        let after = "2025-02-01T00:00:00.5Z".parse().unwrap();
+        for moment in [from.plus(-1), to.plus(1), after] {
+            let expected = ChainError::Validity {
+                subject: checked.leaf().subject_text(),
+                moment,
+                not_before: from,
+                not_after: to,
+            };
+            assert_eq!(checked.valid_at(moment), Err(expected));
+        }
+        assert!(
+            checked
+                .valid_at(after)
+                .unwrap_err()
+                .hint()
+                .unwrap()
+                .contains("expired")
+        );
+    }
+
+    #[test]
+    fn removing_or_swapping_any_certificate_is_noticed() {
+        let certificates = chain().certificates;
+        for index in 0..certificates.len() {
+            let mut shorter = certificates.clone();
+            shorter.remove(index);
+            assert!(Chain::code_signing(shorter).is_err(), "without {index}");
+            let mut longer = certificates.clone();
+            longer.insert(index, certificates[index].clone());
+            assert!(Chain::code_signing(longer).is_err(), "twice {index}");
+            for other in 0..index {
+                let mut swapped = certificates.clone();
+                swapped.swap(index, other);
+                assert!(
+                    Chain::code_signing(swapped).is_err(),
+                    "swapped {index} and {other}"
+                );
+            }
+        }
+    }
 }

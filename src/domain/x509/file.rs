@@ -98,3 +98,95 @@ fn pem_blocks(text: &str) -> Result<Vec<Vec<u8>>, CertificateError> {
         Ok(blocks)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::chain;
+    use super::*;
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        format!(
+            "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+            STANDARD.encode(der)
+        )
+    }
+
+    #[test]
+    fn pem_and_der_files_hold_one_or_many() {
+        let certificates = chain().certificates;
+        let der: Vec<u8> = certificates
+            .iter()
+            .flat_map(|certificate| certificate.der().to_vec())
+            .collect();
+        assert_eq!(read_certificates(&der).unwrap(), certificates);
+        let blocks: String = certificates
+            .iter()
+            .map(|certificate| pem("CERTIFICATE", certificate.der()))
+            .collect();
+        let text = format!("Issued by hand\n{blocks}\ntrailing words");
+        assert_eq!(read_certificates(text.as_bytes()).unwrap(), certificates);
+        assert_eq!(
+            read_certificates(text.replace('\n', "\r\n").as_bytes()).unwrap(),
+            certificates
+        );
+    }
+
+    #[test]
+    fn other_blocks_and_broken_ones_are_named_by_line() {
+        let certificate = chain().certificates.remove(0);
+        let text = pem("CERTIFICATE", certificate.der()) + &pem("EC PRIVATE KEY", b"secret");
+        let error = read_certificates(text.as_bytes()).unwrap_err();
+        assert_eq!(
+            error,
+            CertificateError::Block {
+                line: 4,
+                label: Foreign::new("EC PRIVATE KEY")
+            }
+        );
+        assert!(!format!("{error}{error:?}").contains(&STANDARD.encode("secret")));
+        let unfinished = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+        assert_eq!(
+            read_certificates(unfinished.as_bytes()).unwrap_err().to_string(),
+            "line 1: expected -----END CERTIFICATE----- in the block that begins here"
+        );
+        let not_base64 = "\n-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----";
+        assert_eq!(
+            read_certificates(not_base64.as_bytes()),
+            Err(CertificateError::Pem {
+                line: 2,
+                expected: "base64"
+            })
+        );
+        let second = pem("CERTIFICATE", certificate.der()) + &pem("CERTIFICATE", b"0");
+        assert!(matches!(
+            read_certificates(second.as_bytes()),
+            Err(CertificateError::Numbered { number: 2, .. })
+        ));
+    }
+
+    #[test]
+    fn nothing_and_too_much_are_errors() {
+        assert_eq!(read_certificates(b""), Err(CertificateError::Empty));
+        assert_eq!(
+            read_certificates(&vec![b' '; FILE_BYTES + 1]),
+            Err(CertificateError::TooLarge {
+                limit: FILE_BYTES,
+                found: FILE_BYTES + 1
+            })
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read_certificates(&bytes);
+        }
+
+        #[test]
+        fn no_text_panics(text in "(-----BEGIN |-----END |CERTIFICATE|-----|\n|[A-Za-z0-9+/=]{4}){0,20}") {
+            let _ = read_certificates(text.as_bytes());
+        }
+    }
+}

@@ -197,7 +197,7 @@ fn ec(info: &SubjectPublicKeyInfoOwned, bytes: &[u8]) -> KeyKind {
         Some(P256) => Curve::P256,
         Some(P384) => Curve::P384,
         Some(P521) => Curve::P521,
-        Some(other) => return KeyKind::Other(format!("an EC key on curve {other}")),
+        Some(other) => return KeyKind::Other(format!("an EC key on {}", curve_name(other))),
         None => return KeyKind::Other("an EC key on an unnamed curve".to_owned()),
     };
     // Compressed points are legal in RFC 5480 and written by nobody; one form means one encoding per key.
@@ -205,6 +205,15 @@ fn ec(info: &SubjectPublicKeyInfoOwned, bytes: &[u8]) -> KeyKind {
         KeyKind::Ec(curve)
     } else {
         KeyKind::Other("an EC key that is not an uncompressed point of its curve".to_owned())
+    }
+}
+
+/// The name of a curve that is not accepted (SEC 2, appendix A.2), or its object identifier.
+fn curve_name(oid: ObjectIdentifier) -> String {
+    match oid.to_string().as_str() {
+        "1.3.132.0.10" => "secp256k1".to_owned(),
+        "1.3.132.0.33" => "P-224".to_owned(),
+        other => format!("the curve {other}"),
     }
 }
 

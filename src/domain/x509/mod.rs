@@ -21,6 +21,8 @@ mod key;
 mod name;
 mod role;
 mod signature;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use certificate::{Certificate, CertificateError, Thumbprint, paired_hashes};
 pub use chain::{Chain, ChainError, check_chain};

@@ -187,3 +187,73 @@ fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CustomExtension, DistinguishedName, DnType, DnValue};
+
+    use super::super::testing::chain_with;
+    use super::*;
+
+    /// The subject of a leaf with these attributes, in this order.
+    fn subject(attributes: &[(DnType, DnValue)]) -> Name {
+        let issued = chain_with(|index, params| {
+            if index == 0 {
+                params.distinguished_name = DistinguishedName::new();
+                for (kind, value) in attributes {
+                    params.distinguished_name.push(kind.clone(), value.clone());
+                }
+                params
+                    .custom_extensions
+                    .push(CustomExtension::from_oid_content(&[1, 2, 3], vec![5, 0]));
+            }
+        });
+        issued.certificates[0].subject().clone()
+    }
+
+    fn utf8(text: &str) -> DnValue {
+        DnValue::Utf8String(text.to_owned())
+    }
+
+    #[test]
+    fn names_print_in_the_order_that_notation_prints() {
+        let name = subject(&[
+            (DnType::CommonName, utf8("AWS Signer")),
+            (
+                DnType::CountryName,
+                DnValue::PrintableString("US".try_into().unwrap()),
+            ),
+            (DnType::OrganizationalUnitName, utf8("Cryptography")),
+            (DnType::StateOrProvinceName, utf8("WA")),
+            (DnType::OrganizationName, utf8("AWS")),
+        ]);
+        assert_eq!(name.to_string(), "CN=AWS Signer,OU=Cryptography,O=AWS,ST=WA,C=US");
+        let first = name.relative().next().unwrap();
+        assert_eq!(
+            (first[0].short_name(), first[0].text(), first[0].oid()),
+            (Some("CN"), Some("AWS Signer"), "2.5.4.3")
+        );
+    }
+
+    #[test]
+    fn special_characters_are_escaped_and_nothing_is_obeyed() {
+        let name = subject(&[(DnType::CommonName, utf8("# a,b+c\"d\\e<f>g;h\n\u{202e} "))]);
+        assert_eq!(
+            name.to_string(),
+            "CN=\\# a\\,b\\+c\\\"d\\\\e\\<f\\>g\\;h\\0A\\E2\\80\\AE\\ "
+        );
+        assert!(!name.to_string().chars().any(obeyed));
+    }
+
+    #[test]
+    fn other_types_are_shown_as_their_encoding() {
+        let email = DnType::from_oid(&[1, 2, 840, 113_549, 1, 9, 1]);
+        let name = subject(&[
+            (email, DnValue::Ia5String("a@b".try_into().unwrap())),
+            (DnType::CommonName, utf8("x")),
+        ]);
+        assert_eq!(name.to_string(), "CN=x,1.2.840.113549.1.9.1=#1603614062");
+        let attribute = &name.relative().next().unwrap()[0];
+        assert_eq!((attribute.short_name(), attribute.text()), (None, Some("a@b")));
+    }
+}

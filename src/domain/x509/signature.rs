@@ -196,3 +196,98 @@ fn pss_hash(parameters: AnyRef<'_>) -> Option<Hash> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::file::read_certificates;
+    use super::super::testing::chain;
+    use super::*;
+
+    #[test]
+    fn a_key_verifies_its_own_algorithm_only() {
+        let issued = chain();
+        let key = issued.certificates[0].public_key();
+        let signature = issued.sign_es384(b"message");
+        let own = SignatureAlgorithm::Ecdsa(Hash::Sha384, Encoding::Fixed);
+        assert_eq!(verify_signature(key, own, b"message", &signature), Ok(()));
+        assert_eq!(
+            verify_signature(key, own, b"massage", &signature),
+            Err(SignatureError::Mismatch)
+        );
+        let others = [
+            SignatureAlgorithm::Ecdsa(Hash::Sha256, Encoding::Fixed),
+            SignatureAlgorithm::Ecdsa(Hash::Sha512, Encoding::Fixed),
+            SignatureAlgorithm::RsaPss(Hash::Sha384),
+            SignatureAlgorithm::RsaPkcs1(Hash::Sha384),
+            SignatureAlgorithm::Ed25519,
+        ];
+        for algorithm in others {
+            let expected = SignatureError::Key {
+                key: "an EC key on P-384".to_owned(),
+                algorithm,
+            };
+            assert_eq!(
+                verify_signature(key, algorithm, b"message", &signature),
+                Err(expected)
+            );
+        }
+    }
+
+    #[test]
+    fn signatures_have_exactly_one_length() {
+        let issued = chain();
+        let key = issued.certificates[0].public_key();
+        let own = SignatureAlgorithm::Ecdsa(Hash::Sha384, Encoding::Fixed);
+        let good = issued.sign_es384(b"message");
+        let mut longer = good.clone();
+        longer.push(0);
+        for wrong in [&[][..], &good[..95], &longer, &[0; 96], &good.repeat(2)] {
+            assert_eq!(
+                verify_signature(key, own, b"message", wrong),
+                Err(SignatureError::Mismatch)
+            );
+        }
+    }
+
+    /// Whether the self-signature of a certificate made by OpenSSL verifies (tests/fixtures/x509/README.md).
+    fn verify_fixture(pem: &[u8]) -> Result<(), SignatureError> {
+        let certificate = &read_certificates(pem).unwrap()[0];
+        let verified = certificate.verify_signed_by(certificate);
+        assert_eq!(certificate.is_self_signed(), verified.is_ok());
+        verified
+    }
+
+    #[test]
+    fn pss_parameters_are_the_fixed_ones_or_refused() {
+        assert_eq!(
+            verify_fixture(include_bytes!("../../../tests/fixtures/x509/pss.pem")),
+            Ok(())
+        );
+        let unusual = Err(SignatureError::Algorithm {
+            found: "RSASSA-PSS with parameters that are not the usual ones".to_owned(),
+        });
+        let salt = include_bytes!("../../../tests/fixtures/x509/pss-salt-20.pem");
+        assert_eq!(verify_fixture(salt), unusual);
+        let mask = include_bytes!("../../../tests/fixtures/x509/pss-mgf1-sha512.pem");
+        assert_eq!(verify_fixture(mask), unusual);
+    }
+
+    #[test]
+    fn ed25519_may_sign_certificates_but_not_artifacts() {
+        let pem = include_bytes!("../../../tests/fixtures/x509/ed25519.pem");
+        assert_eq!(verify_fixture(pem), Ok(()));
+        let error = read_certificates(pem).unwrap()[0].key_spec().unwrap_err();
+        assert!(error.to_string().ends_with("found an Ed25519 key"), "{error}");
+    }
+
+    #[test]
+    fn sha_1_is_refused_by_name() {
+        let sha1 = Err(SignatureError::Algorithm {
+            found: "SHA-1 with RSA".to_owned(),
+        });
+        assert_eq!(
+            verify_fixture(include_bytes!("../../../tests/fixtures/x509/sha1.pem")),
+            sha1
+        );
+    }
+}

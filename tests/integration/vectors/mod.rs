@@ -1,0 +1,344 @@
+//! The conformance vectors of the Notary Project rules: loads the cases, hands each to the module that knows its
+//! kind, compares, and prints what differs.
+//!
+//! The format is described in `tests/vectors/notary/README.md`. Nothing here knows a case by name; what is left out
+//! is left out by topic or kind, in one list.
+
+mod certs;
+mod envelope;
+mod oci;
+mod trust;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use countersign::base::time::Timestamp;
+use serde_json::{Map, Value};
+
+/// Topics and kinds that this verifier does not cover yet and refuses by name: COSE envelopes, RFC 3161 timestamps,
+/// CRL and OCSP, blobs, foreign verification plugins. The one list of what is left out.
+const LEFT_OUT: [Filter; 8] = [
+    Filter::Topic("envelope-cose"),
+    Filter::Topic("timestamp"),
+    Filter::Topic("revocation"),
+    Filter::Topic("blob"),
+    Filter::Topic("plugin-contract"),
+    Filter::Topic("plugin-verify"),
+    Filter::Kind("trust-policy-blob"),
+    Filter::Kind("policy-select-blob"),
+];
+
+/// Kinds whose rooms are still being built; has to be empty before the verifier is called finished.
+const NOT_YET: [Filter; 3] = [
+    Filter::Kind("oci-layout-list"),
+    Filter::Kind("oci-layout-verify"),
+    Filter::Kind("referrers-api"),
+];
+
+/// Envelope types that this verifier refuses by name: whatever a case of a covered topic wants of such an envelope, it
+/// has to be refused until the type is supported.
+const REFUSED_TYPES: [&str; 1] = ["application/cose"];
+
+/// The modules that judge cases, asked in turn.
+const JUDGES: [fn(&Case) -> Option<Judged>; 4] = [envelope::judge, certs::judge, oci::judge, trust::judge];
+
+/// Members of `expected_detail` that quote another program's wording or staging.
+const INFORMATIVE: [&str; 2] = ["error_contains", "stage"];
+
+/// Leaves out cases by topic or by kind.
+#[derive(Clone, Copy, Debug)]
+enum Filter {
+    Topic(&'static str),
+    Kind(&'static str),
+}
+
+impl Filter {
+    fn covers(self, case: &Case) -> bool {
+        match self {
+            Self::Topic(topic) => case.topic == topic,
+            Self::Kind(kind) => case.kind == kind,
+        }
+    }
+}
+
+/// What the verifier has to say about a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Accept,
+    Reject,
+    Either,
+}
+
+/// One conformance case.
+#[derive(Debug)]
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) topic: String,
+    pub(crate) kind: String,
+    wanted: Wanted,
+    /// Why, in a sentence.
+    pub(crate) reason: String,
+    /// `expected_detail`, or an empty object.
+    pub(crate) detail: Map<String, Value>,
+    /// `inputs`, or an empty object.
+    pub(crate) inputs: Map<String, Value>,
+    files: BTreeMap<String, String>,
+    root: PathBuf,
+}
+
+impl Case {
+    fn read(root: &Path, case: &Value) -> Self {
+        let text = |name: &str| case[name].as_str().unwrap_or_default().to_owned();
+        let object = |name: &str| case[name].as_object().cloned().unwrap_or_default();
+        let decided = if case["disputed"].is_null() {
+            "expected"
+        } else {
+            "recommended"
+        };
+        let wanted = match case[decided].as_str() {
+            Some("accept") => Wanted::Accept,
+            Some("reject") => Wanted::Reject,
+            Some("either") => Wanted::Either,
+            other => panic!("{}: {decided} is {other:?}", text("name")),
+        };
+        let files = object("files")
+            .into_iter()
+            .filter_map(|(role, path)| Some((role, path.as_str()?.to_owned())));
+        Self {
+            name: text("name"),
+            topic: text("topic"),
+            kind: text("kind"),
+            reason: text("reason"),
+            wanted,
+            // The details of a disputed case belong to the outcome that is not wanted.
+            detail: if decided == "expected" {
+                object("expected_detail")
+            } else {
+                Map::new()
+            },
+            inputs: object("inputs"),
+            files: files.collect(),
+            root: root.to_owned(),
+        }
+    }
+
+    /// Whether the verifier has to accept.
+    pub(crate) fn is_to_be_accepted(&self) -> bool {
+        self.wanted == Wanted::Accept
+    }
+
+    /// Whether the case names a file (or directory) in this role.
+    pub(crate) fn has_file(&self, role: &str) -> bool {
+        self.files.contains_key(role)
+    }
+
+    /// Where the file or directory in this role is.
+    pub(crate) fn path(&self, role: &str) -> PathBuf {
+        self.root.join(&self.files[role])
+    }
+
+    /// The bytes of the file in this role.
+    pub(crate) fn bytes(&self, role: &str) -> Vec<u8> {
+        self.bytes_at(&self.files[role])
+    }
+
+    /// The bytes of a file that `inputs` names by its path.
+    pub(crate) fn bytes_at(&self, relative: &str) -> Vec<u8> {
+        let path = self.root.join(relative);
+        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// Where a file or directory that `inputs` names by its path is.
+    pub(crate) fn path_at(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// An input, `null` when absent.
+    pub(crate) fn input(&self, name: &str) -> &Value {
+        self.inputs.get(name).unwrap_or(&Value::Null)
+    }
+
+    /// A text among the inputs, empty when absent.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.input(name).as_str().unwrap_or_default()
+    }
+
+    /// A time among the inputs.
+    pub(crate) fn time(&self, name: &str) -> Option<Timestamp> {
+        self.input(name)
+            .as_str()
+            .map(|text| text.parse().expect("a time"))
+    }
+}
+
+/// What the verifier said about a case.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    accepted: bool,
+    stricter: bool,
+    why: String,
+    details: Map<String, Value>,
+}
+
+impl Judged {
+    /// The verifier accepted.
+    pub(crate) fn accept() -> Self {
+        Self {
+            accepted: true,
+            stricter: false,
+            why: String::new(),
+            details: Map::new(),
+        }
+    }
+
+    /// The verifier refused, and why.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over errors that they are done with"
+    )]
+    pub(crate) fn reject(why: impl ToString) -> Self {
+        Self {
+            accepted: false,
+            stricter: false,
+            why: why.to_string(),
+            details: Map::new(),
+        }
+    }
+
+    /// The verifier refused by a rule in which it is stricter than the reference program on purpose; cases that only
+    /// repeat what a disputed case says about that rule cannot want anything else.
+    pub(crate) fn stricter(why: impl ToString) -> Self {
+        Self {
+            stricter: true,
+            ..Self::reject(why)
+        }
+    }
+
+    /// Accepts what is `Ok`, refuses what is `Err`.
+    pub(crate) fn of<T>(result: Result<T, impl ToString>) -> Self {
+        result.map_or_else(Self::reject, |_| Self::accept())
+    }
+
+    /// Adds a detail; every member of the case's `expected_detail` has to be among the details, and equal.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// Runs every case that is not left out; prints one line per failing case and the counts per kind.
+pub(crate) fn run() {
+    let root = directory();
+    let mut counts: BTreeMap<String, Count> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for case in load(&root) {
+        let count = counts.entry(case.kind.clone()).or_default();
+        if LEFT_OUT.iter().any(|filter| filter.covers(&case)) {
+            count.left_out += 1;
+        } else if NOT_YET.iter().any(|filter| filter.covers(&case)) {
+            count.not_yet += 1;
+        } else if let Err(difference) = check(&case) {
+            count.failed += 1;
+            failures.push(format!(
+                "{} ({}, {}): {difference}",
+                case.name, case.kind, case.reason
+            ));
+        } else {
+            count.passed += 1;
+        }
+    }
+    report(&counts, &failures);
+    assert!(failures.is_empty(), "{} cases failed", failures.len());
+}
+
+/// Where the vectors are.
+pub(crate) fn directory() -> PathBuf {
+    std::env::var_os("COUNTERSIGN_VECTORS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/notary"),
+        PathBuf::from,
+    )
+}
+
+/// The cases of a directory.
+pub(crate) fn load(root: &Path) -> Vec<Case> {
+    let index = root.join("vectors.json");
+    let text = std::fs::read(&index).unwrap_or_else(|error| panic!("{}: {error}", index.display()));
+    let index: Value = serde_json::from_slice(&text).expect("vectors.json is JSON");
+    let cases = index["cases"].as_array().expect("vectors.json has cases");
+    cases.iter().map(|case| Case::read(root, case)).collect()
+}
+
+/// Judges one case; the error says how the judgement differs from what the case wants.
+fn check(case: &Case) -> Result<(), String> {
+    let judged = catch_unwind(AssertUnwindSafe(|| JUDGES.iter().find_map(|judge| judge(case))))
+        .map_err(|_| "panicked".to_owned())?
+        .ok_or("nobody judges this kind")?;
+    if REFUSED_TYPES.contains(&case.text("envelope_media_type")) {
+        return if judged.accepted {
+            Err("accepted an envelope of a type that is not supported".to_owned())
+        } else {
+            Ok(())
+        };
+    }
+    match (case.wanted, judged.accepted) {
+        (Wanted::Accept, false) if judged.stricter => return Ok(()),
+        (Wanted::Accept, false) => return Err(format!("wanted accept, got reject: {}", judged.why)),
+        (Wanted::Reject, true) => return Err("wanted reject, got accept".to_owned()),
+        (Wanted::Either, _) => return Ok(()),
+        _ => {}
+    }
+    let wanted = case
+        .detail
+        .iter()
+        .filter(|(name, _)| !INFORMATIVE.contains(&name.as_str()));
+    for (name, wanted) in wanted {
+        match judged.details.get(name) {
+            Some(found) if found == wanted => {}
+            Some(found) => return Err(format!("{name}: wanted {wanted}, got {found}")),
+            None => return Err(format!("{name}: wanted {wanted}, got nothing ({})", judged.why)),
+        }
+    }
+    Ok(())
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    passed: usize,
+    failed: usize,
+    left_out: usize,
+    not_yet: usize,
+}
+
+/// Writes to the terminal itself, which the test harness does not capture.
+fn report(counts: &BTreeMap<String, Count>, failures: &[String]) {
+    let mut out = std::io::stderr().lock();
+    let mut line = |text: &str| writeln!(out, "{text}").expect("standard error takes a line");
+    for failure in failures {
+        line(&format!("FAIL {failure}"));
+    }
+    line(&format!(
+        "{:<26}{:>7}{:>7}{:>9}{:>8}",
+        "kind", "passed", "failed", "left out", "not yet"
+    ));
+    let row = |kind: &str, count: &Count| {
+        let Count {
+            passed,
+            failed,
+            left_out,
+            not_yet,
+        } = count;
+        format!("{kind:<26}{passed:>7}{failed:>7}{left_out:>9}{not_yet:>8}")
+    };
+    let mut total = Count::default();
+    for (kind, count) in counts {
+        line(&row(kind, count));
+        total.passed += count.passed;
+        total.failed += count.failed;
+        total.left_out += count.left_out;
+        total.not_yet += count.not_yet;
+    }
+    line(&row("total", &total));
+}

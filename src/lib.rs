@@ -6,3 +6,6 @@
 
 pub mod base;
 pub mod domain;
+pub mod edge;
+pub mod job;
+pub mod seams;

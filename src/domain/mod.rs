@@ -11,5 +11,8 @@
 
 pub mod notary;
 pub mod oci;
+pub mod plan;
 pub mod provenance;
+pub mod report;
+pub mod trust;
 pub mod x509;

@@ -34,7 +34,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("aws", &["seams", "notary", "trust", "oci"]),
     ("registry", &["seams", "oci"]),
     ("layout", &["seams", "oci"]),
-    ("local_key", &["seams", "notary", "x509"]),
+    ("local_key", &["seams", "notary", "x509", "oci"]),
     ("ci", &["seams", "report", "provenance"]),
     ("plan", &["trust", "notary", "provenance", "oci"]),
     ("report", &["trust", "plan", "oci"]),

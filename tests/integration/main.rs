@@ -1,4 +1,30 @@
 //! Integration tests: one link, one file per behaviour.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
+
 #[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod generated;
+#[cfg(test)]
+mod layout;
+#[cfg(test)]
+mod tampering;
+#[cfg(test)]
+mod vectors;
+
+/// Every conformance case in `tests/vectors/notary/`, or in the directory that `COUNTERSIGN_VECTORS` names.
+#[test]
+fn vectors() {
+    vectors::run();
+}

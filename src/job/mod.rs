@@ -1,0 +1,126 @@
+//! The job: carry out what was asked over the seams, target by target.
+//!
+//! For: `run`, `verify` and `inspect` as functions of settings, stores, signer and clock that return a report.
+//! Not for: parsing arguments (`cli/`), choosing backends or writing files (`app/`), judging (`domain/trust`).
+//! Speaks: the words of the domain.
+//!
+//! ```
+//! use countersign::job::{Signal, stop_channel};
+//! let (stopper, stop) = stop_channel();
+//! assert_eq!(stop.signal(), None);
+//! stopper.send(Signal::Terminate);
+//! assert_eq!(stop.signal().map(Signal::exit_code), Some(143));
+//! ```
+
+mod attest;
+mod inspect;
+mod judge;
+mod observe;
+mod pool;
+mod progress;
+mod resolve;
+mod run;
+mod settings;
+mod sign;
+mod standing;
+mod stop;
+mod tell;
+mod verify;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub use inspect::inspect;
+pub use run::run;
+pub use settings::{
+    Concurrency, GivenPolicy, InspectJob, Provenance, Recursive, RunJob, Target, Trust, VerifyJob,
+};
+pub use stop::{Signal, Stop, Stopper, stop_channel};
+pub use verify::verify;
+
+use std::collections::BTreeMap;
+
+use crate::base::time::Timestamp;
+use crate::domain::oci::{Place, Repository};
+use crate::domain::report::{RunReport, TargetReport, TargetState, Verdict};
+use crate::seams::Clock;
+
+/// What a job works with besides its signer.
+#[derive(Debug)]
+pub struct Backends<'a, S, R, O> {
+    /// Where images and referrers are.
+    pub store: &'a S,
+    /// Who knows what was revoked.
+    pub revocation: &'a R,
+    /// Who is told what happens.
+    pub observer: &'a O,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+/// The scope by which a policy's statement is chosen: the repository, or for a layout the one it is said to belong
+/// to. A layout without one has no scope, so only a statement for `*` fits it.
+fn scope(place: &Place, given: Option<&Repository>) -> String {
+    match place {
+        Place::Repository(repository) => repository.to_string(),
+        Place::Layout(_) => given.map_or_else(|| "*".to_owned(), ToString::to_string),
+    }
+}
+
+/// The name under which a Statement lists an image: no tag, and for a layout no path of this machine.
+fn subject_name(place: &Place, given: Option<&Repository>) -> String {
+    match (place, given) {
+        (Place::Repository(repository), _) | (Place::Layout(_), Some(repository)) => repository.to_string(),
+        (Place::Layout(path), None) => {
+            let name = path
+                .as_path()
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned());
+            name.unwrap_or_else(|| "image".to_owned())
+        }
+    }
+}
+
+/// A report in which nothing has happened yet.
+fn blank_report(command: &'static str, started: Timestamp) -> RunReport {
+    RunReport {
+        command,
+        verdict: Verdict::Passed,
+        checked: None,
+        exit: 0,
+        started,
+        finished: started,
+        signer: None,
+        targets: Vec::new(),
+        findings: Vec::new(),
+        failures: Vec::new(),
+        requests: BTreeMap::new(),
+    }
+}
+
+/// Takes back what targets were to be held against where nothing was judged, so that no report calls them checked.
+fn forget_unjudged(report: &mut RunReport) {
+    if report
+        .targets
+        .iter()
+        .all(|target| target.state == TargetState::Skipped)
+    {
+        report.checked = None;
+    }
+}
+
+/// A report about a target of which only the name is known.
+fn named(target: &Target, state: TargetState) -> TargetReport {
+    TargetReport {
+        image: target.image.to_string(),
+        repository: target.image.place().to_string(),
+        digest: target.image.digest().cloned(),
+        platforms: Vec::new(),
+        state,
+        plan: Vec::new(),
+        signatures: Vec::new(),
+        attestations: Vec::new(),
+        tree: None,
+    }
+}

@@ -1,0 +1,177 @@
+//! From names to subjects: the manifest behind each name, and the manifests of an index where they are asked for.
+
+use std::collections::HashSet;
+
+use super::{Recursive, Target};
+use crate::base::failure::{Cause, Class};
+use crate::base::foreign::Foreign;
+use crate::base::limits;
+use crate::domain::oci::{Descriptor, Digest, Manifest, ManifestView, Subject};
+use crate::seams::{ReadStore, Resolved};
+
+/// The annotation by which BuildKit marks the attestations it puts into an index (BuildKit, "Attestation storage").
+const BUILDKIT_REFERENCE_TYPE: &str = "vnd.docker.reference.type";
+
+/// One manifest to act on.
+#[derive(Clone, Debug)]
+pub(super) struct Unit {
+    /// The manifest.
+    pub(super) subject: Subject,
+    /// The image as it was named, or `place@digest` for a manifest reached through an index.
+    pub(super) image: String,
+    /// Whether this is what was named, not something inside it.
+    pub(super) root: bool,
+    /// The platforms of an index, or the platform of a manifest inside one.
+    pub(super) platforms: Vec<Foreign>,
+    /// The platform manifests of an index, which a Statement about it names too.
+    pub(super) children: Vec<Descriptor>,
+    /// `org.opencontainers.image.created`, and the config of a manifest that has one.
+    pub(super) created: Option<Foreign>,
+    /// The config that may say when the image was made.
+    pub(super) config: Option<Descriptor>,
+}
+
+impl Unit {
+    fn new(subject: Subject, manifest: &Manifest, image: String, root: bool) -> Self {
+        let created = manifest
+            .annotations()
+            .get("org.opencontainers.image.created")
+            .cloned();
+        let (children, config) = match manifest.view() {
+            ManifestView::Index(index) => (
+                index
+                    .manifests
+                    .iter()
+                    .filter(|child| is_platform(child))
+                    .cloned()
+                    .collect(),
+                None,
+            ),
+            ManifestView::Image(image) => (Vec::new(), image.config.clone()),
+        };
+        let platforms = children
+            .iter()
+            .filter_map(|child: &Descriptor| Some(child.platform.as_ref()?.name()));
+        Self {
+            platforms: platforms.collect(),
+            subject,
+            image,
+            root,
+            children,
+            created,
+            config,
+        }
+    }
+}
+
+/// Whether an index's entry is an image for a platform, not an attestation that BuildKit keeps beside it.
+fn is_platform(entry: &Descriptor) -> bool {
+    !entry.annotations.contains_key(BUILDKIT_REFERENCE_TYPE)
+}
+
+/// Finds the manifest that a target names, and what is inside it as far as asked.
+///
+/// # Errors
+/// The store's, a tag where a digest is demanded (usage), or an index that nests too deep or holds too much (usage).
+pub(super) async fn resolve(
+    store: &impl ReadStore,
+    target: &Target,
+    recursive: Recursive,
+    require_digest: bool,
+) -> Result<Vec<Unit>, Cause> {
+    if require_digest && target.image.digest().is_none() {
+        return Err(Cause {
+            class: Class::Usage,
+            message: format!(
+                "expected a digest, found {} (require-digest is set)",
+                target.image
+            ),
+            hint: Some(
+                "name the image as place@sha256:…; `countersign targets --resolve` prints it".to_owned(),
+            ),
+        });
+    }
+    let Resolved { subject, manifest } = store
+        .resolve(&target.image)
+        .await
+        .map_err(|error| Cause::of(&error))?;
+    let mut units = vec![Unit::new(
+        subject.clone(),
+        &manifest,
+        target.image.to_string(),
+        true,
+    )];
+    if recursive != Recursive::Index {
+        let mut seen = HashSet::from([subject.digest().clone()]);
+        descend(store, &subject, &manifest, recursive, &mut seen, &mut units).await?;
+    }
+    Ok(units)
+}
+
+/// Walks an index level by level; each digest is visited once, so shared children cost nothing.
+async fn descend(
+    store: &impl ReadStore,
+    root: &Subject,
+    manifest: &Manifest,
+    recursive: Recursive,
+    seen: &mut HashSet<Digest>,
+    units: &mut Vec<Unit>,
+) -> Result<(), Cause> {
+    let mut level = vec![manifest.clone()];
+    for _ in 0..limits::INDEX_DEPTH {
+        let mut next = Vec::new();
+        for child in level.iter().flat_map(|parent| entries(parent, recursive)) {
+            if !seen.insert(child.digest.clone()) {
+                continue;
+            }
+            if units.len() >= limits::INDEX_MANIFESTS {
+                return Err(too_large(
+                    root,
+                    &format!("more than {} manifests", limits::INDEX_MANIFESTS),
+                ));
+            }
+            let manifest = store
+                .manifest(root.place(), child)
+                .await
+                .map_err(|error| Cause::of(&error))?;
+            let subject = Subject::of(root.place().clone(), &manifest);
+            let mut unit = Unit::new(subject.clone(), &manifest, subject.to_string(), false);
+            unit.platforms
+                .extend(child.platform.as_ref().map(crate::domain::oci::Platform::name));
+            units.push(unit);
+            next.push(manifest);
+        }
+        if next.is_empty() {
+            return Ok(());
+        }
+        level = next;
+    }
+    let deeper = level
+        .iter()
+        .any(|parent| entries(parent, recursive).next().is_some());
+    if deeper {
+        return Err(too_large(
+            root,
+            &format!("indexes nested deeper than {} levels", limits::INDEX_DEPTH),
+        ));
+    }
+    Ok(())
+}
+
+fn entries(parent: &Manifest, recursive: Recursive) -> impl Iterator<Item = &Descriptor> {
+    let entries = match parent.view() {
+        ManifestView::Index(index) => index.manifests.as_slice(),
+        ManifestView::Image(_) => &[],
+    };
+    entries
+        .iter()
+        .filter(move |entry| recursive == Recursive::All || is_platform(entry))
+}
+
+fn too_large(root: &Subject, found: &str) -> Cause {
+    Cause {
+        class: Class::Usage,
+        message: format!("could not walk the index {root}: found {found}"),
+        hint: Some("sign the index alone (recursive: index) or name the manifests one by one".to_owned()),
+    }
+}

@@ -1,0 +1,411 @@
+//! The main job: resolve, observe, plan, sign, push, attest, verify, report.
+//!
+//! Three passes over the targets, each wide: look (resolve and observe), plan (pure, over all of them), act (sign,
+//! push, attest, read back). A run that finds everything in place stops after the second pass, and what it observed
+//! is its verification.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use super::attest;
+use super::judge::{Judge, Judged};
+use super::observe::Observed;
+use super::pool;
+use super::progress::Progress;
+use super::resolve::{self, Unit};
+use super::sign::{self, Signings};
+use super::tell::{self, Assessment, MadeNow};
+use super::{Backends, Provenance, RunJob, Stop, Target, scope};
+use crate::base::failure::Cause;
+use crate::base::foreign::Foreign;
+use crate::domain::oci::Digest;
+use crate::domain::plan::{self, Action, Found, Step, Wanted};
+use crate::domain::provenance::BuildFacts;
+use crate::domain::report::{Event, Failure, Finding, Level, Rule, RunReport, TargetReport, TargetState};
+use crate::domain::trust::Accepted;
+use crate::seams::{Observer, Revocation, Signer, SignerIdentity, WriteStore};
+
+/// Carries out the main job.
+///
+/// Every target ends in the report, whatever became of it; no error leaves this function.
+pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
+    job: &RunJob,
+    signer: &G,
+    backends: Backends<'_, S, R, O>,
+    stop: &Stop,
+) -> RunReport {
+    let started = backends.clock.now();
+    let judge = Judge {
+        store: backends.store,
+        revocation: backends.revocation,
+        trust: Some(&job.trust),
+        metadata: &job.metadata,
+        clock: backends.clock,
+    };
+    let run = Run {
+        job,
+        signings: Signings::new(signer),
+        judge,
+        observer: backends.observer,
+        stop,
+        made: RefCell::default(),
+    };
+    let mut report = super::blank_report(job.command, started);
+    report.checked = Some(job.trust.checked.clone());
+    report.signer = Some(signer_in_words(signer.identity()));
+    run.all_targets(&mut report).await;
+    super::forget_unjudged(&mut report);
+    report.finished = backends.clock.now();
+    report
+}
+
+fn signer_in_words(identity: &SignerIdentity) -> Foreign {
+    match identity {
+        SignerIdentity::LocalKey(chain) => {
+            let subject = chain
+                .first()
+                .map(|leaf| leaf.subject().to_string())
+                .unwrap_or_default();
+            Foreign::new(format!("local key ({subject})"))
+        }
+        SignerIdentity::Profile(profile) => Foreign::new(profile.to_string()),
+    }
+}
+
+/// One run under way.
+pub(super) struct Run<'a, S, G, R, O> {
+    pub(super) job: &'a RunJob,
+    pub(super) signings: Signings<'a, G>,
+    pub(super) judge: Judge<'a, S, R>,
+    observer: &'a O,
+    stop: &'a Stop,
+    /// The manifests that this run stored.
+    pub(super) made: RefCell<MadeNow>,
+}
+
+/// A unit that was looked at.
+pub(super) struct Looked {
+    /// The target it belongs to.
+    index: usize,
+    pub(super) unit: Unit,
+    observed: Observed,
+    named_at: String,
+}
+
+/// What became of one unit in the first pass.
+enum First {
+    Looked(Box<Looked>),
+    Ended(Box<Last>),
+}
+
+/// What became of one unit in the end.
+struct Last {
+    report: TargetReport,
+    findings: Vec<Finding>,
+    failures: Vec<Failure>,
+}
+
+impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
+    async fn all_targets(&self, report: &mut RunReport) {
+        let jobs = self.job.concurrency.jobs;
+        let failed = Cell::new(false);
+        let first = pool::each(
+            self.job.targets.iter().enumerate(),
+            jobs,
+            async |(index, target)| {
+                if self.is_over(&failed) {
+                    return vec![First::ended(super::named(target, TargetState::NotStarted), None)];
+                }
+                let looked = self.look(index, target).await;
+                failed.set(failed.get() || looked.is_err());
+                match looked {
+                    Ok(units) => units
+                        .into_iter()
+                        .map(|unit| First::Looked(Box::new(unit)))
+                        .collect(),
+                    Err(failure) => {
+                        vec![First::ended(
+                            super::named(target, TargetState::Failed),
+                            Some(failure),
+                        )]
+                    }
+                }
+            },
+        );
+        let first: Vec<First> = first.await.into_iter().flatten().collect();
+        let names = names_by_digest(&first, self.job);
+        let last = pool::each(first, jobs, async |first| match first {
+            First::Ended(last) => *last,
+            First::Looked(looked) => {
+                let listed = names.get(looked.unit.subject.digest()).map(Vec::as_slice);
+                self.act(&looked, listed.unwrap_or_default(), &failed).await
+            }
+        });
+        for last in last.await {
+            last.into_report(report);
+        }
+    }
+
+    /// Whether nothing new is to be started.
+    fn is_over(&self, failed: &Cell<bool>) -> bool {
+        self.stop.signal().is_some() || (self.job.concurrency.fail_fast && failed.get())
+    }
+
+    async fn look(&self, index: usize, target: &Target) -> Result<Vec<Looked>, Failure> {
+        let image = target.named.clone();
+        self.observer.on(&Event::TargetStarted {
+            target: index,
+            of: self.job.targets.len(),
+            image,
+        });
+        let progress = Progress::new(self.observer, index);
+        let work = async {
+            progress.begin(Step::Resolve);
+            let (recursive, strict) = (self.job.recursive, self.job.require_digest);
+            let units = resolve::resolve(self.judge.store, target, recursive, strict).await?;
+            progress.end(
+                units
+                    .first()
+                    .map(|unit| unit.subject.digest().to_string())
+                    .unwrap_or_default(),
+            );
+            progress.begin(Step::Observe);
+            let looked = pool::each(units, pool::PER_TARGET, async |unit| {
+                let scope = scope(unit.subject.place(), self.job.repository.as_ref());
+                let observed = self.judge.observe(&unit.subject, &scope).await?;
+                Ok(Looked {
+                    index,
+                    unit,
+                    observed,
+                    named_at: target.named_at.clone(),
+                })
+            });
+            let looked: Vec<Looked> = looked.await.into_iter().collect::<Result<_, Cause>>()?;
+            progress.end("");
+            Ok(looked)
+        };
+        progress
+            .guard(self.job.concurrency.timeout, self.stop, work)
+            .await
+    }
+
+    async fn act(&self, looked: &Looked, names: &[String], failed: &Cell<bool>) -> Last {
+        let actions = self.plan(looked, names);
+        let plan: Vec<String> = actions.iter().map(Action::explain).collect();
+        let stopping = self.is_over(failed);
+        if self.job.dry_run || stopping {
+            let state = if stopping {
+                TargetState::NotStarted
+            } else {
+                TargetState::Planned
+            };
+            let report = TargetReport {
+                plan,
+                ..tell::bare(&looked.unit, state)
+            };
+            return Last {
+                report,
+                findings: Vec::new(),
+                failures: Vec::new(),
+            };
+        }
+        let progress = Progress::new(self.observer, looked.index);
+        let work = async {
+            if actions.iter().any(Action::writes) {
+                let written = self.write(looked, &actions, names, &progress).await?;
+                progress.begin(Step::Verify);
+                let scope = scope(looked.unit.subject.place(), self.job.repository.as_ref());
+                let observed = self.judge.observe(&looked.unit.subject, &scope).await?;
+                tell::find_again(&looked.unit, &observed, &written)?;
+                let moved = self.moved(looked).await?;
+                progress.end("read back and judged");
+                Ok((observed, moved))
+            } else {
+                Ok((looked.observed.clone(), self.moved(looked).await?))
+            }
+        };
+        let last = match progress
+            .guard(self.job.concurrency.timeout, self.stop, work)
+            .await
+        {
+            Ok((observed, moved)) => self.conclude(looked, &observed, moved, plan, &progress),
+            Err(failure) => Last {
+                report: TargetReport {
+                    plan,
+                    ..tell::bare(&looked.unit, TargetState::Failed)
+                },
+                findings: Vec::new(),
+                failures: vec![failure],
+            },
+        };
+        failed.set(failed.get() || !last.failures.is_empty());
+        last
+    }
+
+    fn plan(&self, looked: &Looked, names: &[String]) -> Vec<Action> {
+        let facts = self.facts(looked);
+        let ours = |accepted: &Accepted| sign::is_by(self.signings.identity(), accepted);
+        let accepted = looked.observed.signatures.iter().filter_map(Judged::accepted);
+        let signature = accepted
+            .filter(|accepted| ours(accepted))
+            .map(|accepted| accepted.signature().clone())
+            .next();
+        let entries = attest::entries(&looked.unit, names);
+        let same = |facts: &BuildFacts| {
+            looked.observed.attestations.iter().find(|found| {
+                let same = found
+                    .statement
+                    .as_ref()
+                    .is_ok_and(|statement| statement.claims_same(&entries, facts));
+                same && found
+                    .outcome
+                    .accepted()
+                    .is_some_and(|accepted| ours(accepted.signature()))
+            })
+        };
+        let provenance = facts.and_then(same).map(|found| found.descriptor.digest.clone());
+        let found = Found {
+            digest: looked.unit.subject.digest().clone(),
+            signature,
+            provenance,
+        };
+        plan::plan(
+            &found,
+            Wanted {
+                resign: self.job.resign,
+                provenance: facts.is_some(),
+            },
+        )
+    }
+
+    /// What is to be attested about a unit: the build's facts for what was named, nothing for what is inside it.
+    pub(super) fn facts(&self, looked: &Looked) -> Option<&BuildFacts> {
+        match &self.job.provenance {
+            Provenance::Attach(facts) if looked.unit.root => Some(facts),
+            Provenance::Attach(_) | Provenance::Off => None,
+        }
+    }
+
+    /// Reads a tag again: between resolving and here somebody may have moved it.
+    async fn moved(&self, looked: &Looked) -> Result<Option<Digest>, Cause> {
+        let image: crate::domain::oci::ImageRef = match looked.unit.image.parse() {
+            Ok(image) if looked.unit.root => image,
+            _ => return Ok(None),
+        };
+        let Some(tag) = image.tag() else { return Ok(None) };
+        let tag = crate::domain::oci::ImageRef::new(image.place().clone(), Some(tag.clone()), None);
+        let now = self
+            .judge
+            .store
+            .resolve(&tag)
+            .await
+            .map_err(|error| Cause::of(&error))?;
+        let now = now.subject.digest().clone();
+        Ok((now != *looked.unit.subject.digest()).then_some(now))
+    }
+
+    fn conclude(
+        &self,
+        looked: &Looked,
+        observed: &Observed,
+        moved: Option<Digest>,
+        plan: Vec<String>,
+        progress: &Progress<'_, O>,
+    ) -> Last {
+        let demands = self.facts(looked).is_some();
+        let made = self.made.borrow();
+        let Assessment {
+            mut report,
+            mut findings,
+            failure,
+        } = tell::assess(&looked.unit, observed, demands, &made);
+        let mut failures: Vec<Failure> = failure.into_iter().map(|cause| progress.failure(cause)).collect();
+        if let Some(now) = moved {
+            let (finding, cause) = tag_moved(&looked.unit, &now);
+            findings.push(finding);
+            failures.push(progress.failure(cause));
+        }
+        let wrote = report.signatures.iter().any(|signature| signature.made_now)
+            || report.attestations.iter().any(|attestation| attestation.made_now);
+        report.plan = plan;
+        report.state = match (failures.is_empty(), wrote) {
+            (false, _) => TargetState::Rejected,
+            (true, _) if observed.skipped_by.is_some() => TargetState::Skipped,
+            (true, true) => TargetState::Signed,
+            (true, false) => TargetState::Kept,
+        };
+        for finding in &mut findings {
+            finding.named_at = Some(looked.named_at.clone());
+        }
+        Last {
+            report,
+            findings,
+            failures,
+        }
+    }
+}
+
+/// Names under which Statements list a digest: the repository's for a registry, the given or the directory's for a
+/// layout; all of them where several places hold the digest, so that one attestation serves them all.
+fn names_by_digest(first: &[First], job: &RunJob) -> HashMap<Digest, Vec<String>> {
+    let mut names: HashMap<Digest, Vec<String>> = HashMap::new();
+    for first in first {
+        let First::Looked(looked) = first else { continue };
+        let name = super::subject_name(looked.unit.subject.place(), job.repository.as_ref());
+        let names = names.entry(looked.unit.subject.digest().clone()).or_default();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn tag_moved(unit: &Unit, now: &Digest) -> (Finding, Cause) {
+    let was = unit.subject.digest();
+    let message = format!("the tag of {} moved while it was being signed", unit.image);
+    let finding = Finding {
+        level: Level::Error,
+        digest: Some(was.clone()),
+        expected: Some(was.to_string()),
+        found: Some(Foreign::new(now.to_string())),
+        fix: Some("name the image by digest, or make the tag immutable".to_owned()),
+        ..Finding::new(Rule::TagMoved, message.clone())
+    };
+    let cause = Cause {
+        class: crate::base::failure::Class::Rejected,
+        message: format!("{message}: expected {was}, found {now}"),
+        hint: finding.fix.clone(),
+    };
+    (finding, cause)
+}
+
+impl First {
+    fn ended(report: TargetReport, failure: Option<Failure>) -> Self {
+        let failures = failure.into_iter().collect();
+        Self::Ended(Box::new(Last {
+            report,
+            findings: Vec::new(),
+            failures,
+        }))
+    }
+}
+
+impl Last {
+    /// Puts the unit at the end of the report and points its findings and failures at it.
+    fn into_report(self, report: &mut RunReport) {
+        let index = report.targets.len();
+        report.targets.push(self.report);
+        report
+            .findings
+            .extend(self.findings.into_iter().map(|finding| Finding {
+                target: Some(index),
+                ..finding
+            }));
+        report
+            .failures
+            .extend(self.failures.into_iter().map(|failure| Failure {
+                target: Some(index),
+                ..failure
+            }));
+    }
+}

@@ -1,0 +1,187 @@
+//! What a job is asked to do, as values: combinations checked, files read, nothing left to parse.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::base::foreign::Foreign;
+use crate::base::time::Timestamp;
+use crate::domain::oci::{Digest, ImageRef, Repository};
+use crate::domain::provenance::BuildFacts;
+use crate::domain::report::Checked;
+use crate::domain::trust::{Applicable, DerivedTrust, Requirements, TrustPolicyDocument, TrustStore};
+
+/// One image that somebody named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The image.
+    pub image: ImageRef,
+    /// The text it was named by.
+    pub named: String,
+    /// Where it was named: `argument 1`, `INPUT_IMAGES`, `metadata.json:12`, …
+    pub named_at: String,
+}
+
+/// How much of an index is acted on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Recursive {
+    /// Exactly the digest named.
+    #[default]
+    Index,
+    /// And its platform manifests.
+    Platforms,
+    /// And everything reachable.
+    All,
+}
+
+/// How many targets at once, and how long each may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency {
+    /// Targets worked on at the same time, at least 1.
+    pub jobs: usize,
+    /// Longest time for one target.
+    pub timeout: Duration,
+    /// Start no further target after the first that failed.
+    pub fail_fast: bool,
+}
+
+/// Whether a provenance is attached, and what it says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Provenance {
+    /// None.
+    Off,
+    /// One that says this.
+    Attach(Box<BuildFacts>),
+}
+
+/// What signatures are held against: one policy document and the certificates its policies name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trust {
+    /// The policy document.
+    pub policy: TrustPolicyDocument,
+    /// The trust store.
+    pub store: TrustStore,
+    /// What is demanded of a signature beyond the policy.
+    pub requirements: Requirements,
+    /// What a verdict by this trust is worth.
+    pub checked: Checked,
+}
+
+/// A policy document that somebody gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenPolicy {
+    /// The file's name.
+    pub name: Foreign,
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// What it says.
+    pub policy: TrustPolicyDocument,
+}
+
+impl Trust {
+    /// The trust that follows from the signer itself: worth a self-check.
+    pub fn derived(derived: &DerivedTrust) -> Self {
+        Self {
+            policy: derived.document().clone(),
+            store: derived.store().clone(),
+            requirements: derived.requirements(),
+            checked: Checked::SelfChecked,
+        }
+    }
+
+    /// A policy that somebody gave, with the store they gave or that follows from the signer.
+    ///
+    /// A policy that asks exactly what the derived one asks proves no more than that, so it stays *self-checked*.
+    pub fn given(given: GivenPolicy, store: TrustStore, derived: Option<&DerivedTrust>) -> Self {
+        let asks_more = given.policy.policies().any(|applicable| match applicable {
+            Applicable::Judge(policy) => !derived.is_some_and(|derived| derived.is_asked_by(policy, &store)),
+            Applicable::Skip(_) => false,
+        });
+        let checked = if asks_more {
+            Checked::Verified {
+                policy: given.name,
+                digest: given.digest,
+            }
+        } else {
+            Checked::SelfChecked
+        };
+        Self {
+            policy: given.policy,
+            store,
+            requirements: Requirements::default(),
+            checked,
+        }
+    }
+
+    /// The requirements, with pairs that the signed payload must hold.
+    pub(super) fn demanding(&self, metadata: &BTreeMap<String, String>) -> Requirements {
+        Requirements {
+            metadata: metadata.clone(),
+            ..self.requirements.clone()
+        }
+    }
+}
+
+/// The main job: resolve, plan, sign, push, attest, sign the attestation, verify, report.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunJob {
+    /// The command's name in the report: `run` or `demo`.
+    pub command: &'static str,
+    /// What to sign, in the order named; not empty.
+    pub targets: Vec<Target>,
+    /// How much of an index is signed.
+    pub recursive: Recursive,
+    /// Refuse targets named without a digest.
+    pub require_digest: bool,
+    /// Sign even where a good signature by this signer stands.
+    pub resign: bool,
+    /// Make the plan and stop.
+    pub dry_run: bool,
+    /// Pairs put into the signed payload.
+    pub metadata: BTreeMap<String, String>,
+    /// What is attested.
+    pub provenance: Provenance,
+    /// When the attestation says it was made (`SOURCE_DATE_EPOCH`); none takes the image's own time.
+    pub created: Option<Timestamp>,
+    /// What the result is held against.
+    pub trust: Trust,
+    /// For a layout: the repository it belongs to, the scope by which the policy is chosen; `*` without one.
+    pub repository: Option<Repository>,
+    /// How many at once, and how long.
+    pub concurrency: Concurrency,
+    /// Authority that came from a variable, as `signing-profile from COUNTERSIGN_SIGNING_PROFILE`; named in the plan.
+    pub authority: Vec<String>,
+}
+
+/// Judge what is in the store and write nothing to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VerifyJob {
+    /// What to judge, in the order named; not empty.
+    pub targets: Vec<Target>,
+    /// How much of an index is judged.
+    pub recursive: Recursive,
+    /// Refuse targets named without a digest.
+    pub require_digest: bool,
+    /// Pairs that the signed payload must hold.
+    pub metadata: BTreeMap<String, String>,
+    /// What signatures are held against.
+    pub trust: Trust,
+    /// As in [`RunJob`].
+    pub repository: Option<Repository>,
+    /// How many at once, and how long.
+    pub concurrency: Concurrency,
+    /// As in [`RunJob`].
+    pub authority: Vec<String>,
+}
+
+/// Show what hangs on one image, judged where there is something to judge by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InspectJob {
+    /// The image.
+    pub target: Target,
+    /// What signatures are held against; none lists without judging.
+    pub trust: Option<Trust>,
+    /// As in [`RunJob`].
+    pub repository: Option<Repository>,
+    /// Longest time for the whole.
+    pub timeout: Duration,
+}

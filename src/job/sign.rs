@@ -1,0 +1,97 @@
+//! Signing, once per digest however many places hold it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use tokio::sync::OnceCell;
+
+use crate::base::failure::Cause;
+use crate::domain::notary::{Payload, SealedEnvelope, signature_manifest};
+use crate::domain::oci::{Blob, Digest, Manifest, Subject};
+use crate::domain::trust::Accepted;
+use crate::seams::{Signer, SignerIdentity};
+
+/// A signature that may be pushed: its manifest, and the blobs that have to be stored before it.
+#[derive(Clone, Debug)]
+pub(super) struct ReadySignature {
+    pub(super) manifest: Manifest,
+    pub(super) blobs: Vec<Blob>,
+}
+
+type Cell = Rc<OnceCell<Result<Rc<ReadySignature>, Cause>>>;
+
+/// The signatures of one run.
+///
+/// The signed payload holds a descriptor and no repository, so one signature serves every place that holds the same
+/// bytes; whoever asks second waits for the first.
+#[derive(Debug)]
+pub(super) struct Signings<'a, G> {
+    signer: &'a G,
+    cells: RefCell<HashMap<Digest, Cell>>,
+}
+
+impl<'a, G: Signer> Signings<'a, G> {
+    pub(super) fn new(signer: &'a G) -> Self {
+        Self {
+            signer,
+            cells: RefCell::default(),
+        }
+    }
+
+    /// Who signs.
+    pub(super) fn identity(&self) -> &SignerIdentity {
+        self.signer.identity()
+    }
+
+    /// The signature over a subject, made now unless this run made it already.
+    ///
+    /// # Errors
+    /// The signer's, or tampered where it returned something else than what was asked.
+    pub(super) async fn signature(
+        &self,
+        subject: &Subject,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<Rc<ReadySignature>, Cause> {
+        let cell = Rc::clone(
+            self.cells
+                .borrow_mut()
+                .entry(subject.digest().clone())
+                .or_default(),
+        );
+        cell.get_or_init(|| self.make(subject, metadata)).await.clone()
+    }
+
+    async fn make(
+        &self,
+        subject: &Subject,
+        metadata: &BTreeMap<String, String>,
+    ) -> Result<Rc<ReadySignature>, Cause> {
+        let payload = Payload::new(subject, metadata).map_err(|error| Cause::of(&error))?;
+        let signature = self
+            .signer
+            .sign(&payload)
+            .await
+            .map_err(|error| Cause::of(&error))?;
+        let sealed = SealedEnvelope::seal(signature.envelope, &payload, &self.signer.expected())
+            .map_err(|error| Cause::of(&error))?;
+        let (manifest, blobs) =
+            signature_manifest::write(&sealed, subject.descriptor(), &signature.annotations);
+        Ok(Rc::new(ReadySignature { manifest, blobs }))
+    }
+}
+
+/// Whether an accepted signature was made by this signer, with whatever tool.
+pub(super) fn is_by(identity: &SignerIdentity, accepted: &Accepted) -> bool {
+    match identity {
+        SignerIdentity::LocalKey(chain) => chain.first() == Some(accepted.envelope().chain().leaf()),
+        SignerIdentity::Profile(profile) => {
+            let version = accepted
+                .identity()
+                .raw()
+                .rsplit_once('/')
+                .map(|(profile, _)| profile);
+            version == Some(profile.to_string().as_str())
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! How a subject stands, given every signature on it: accepted by one that passes everything, or the reason that
+//! came nearest.
+
+use super::judge::{Judged, Judgement};
+use super::observe::{ObservedAttestation, Unread};
+use crate::base::failure::{Cause, Class, Classified as _};
+use crate::base::foreign::Foreign;
+use crate::domain::oci::Digest;
+use crate::domain::report::Rule;
+use crate::domain::trust::attestation::{AttestationFault, AttestationOutcome};
+use crate::domain::trust::{Outcome, Reason, Rejected};
+
+/// How a subject stands.
+#[derive(Debug)]
+pub(super) enum Standing {
+    /// One signature passes everything the policy enforces.
+    Good,
+    /// There is no signature.
+    Absent,
+    /// There are signatures, and none is accepted.
+    Bad(Obstacle),
+}
+
+/// What stands in the way, told so that it can be acted on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Obstacle {
+    /// Decides the exit code.
+    pub(super) class: Class,
+    /// The rule that fired.
+    pub(super) rule: Rule,
+    /// What is wrong.
+    pub(super) message: String,
+    /// What was expected.
+    pub(super) expected: Option<String>,
+    /// What was found.
+    pub(super) found: Option<Foreign>,
+    /// The manifest it is about.
+    pub(super) about: Digest,
+}
+
+/// Weighs the signatures on one subject.
+pub(super) fn standing(signatures: &[Judged]) -> Standing {
+    if signatures
+        .iter()
+        .any(|judged| matches!(judged.outcome(), Some(Outcome::Accepted(_))))
+    {
+        return Standing::Good;
+    }
+    // Bytes that lie come first, whatever else was judged; then the signature that got furthest.
+    let rank = |judged: &&Judged| match &judged.finding {
+        Judgement::Unreadable(error) => (error.class() == Class::Tampered, None),
+        Judgement::Judged(Outcome::Rejected(rejected)) => (false, Some(rejected.reason())),
+        Judgement::Judged(_) | Judgement::Malformed(_) | Judgement::NotJudged => (false, None),
+    };
+    match signatures.iter().max_by_key(rank) {
+        None => Standing::Absent,
+        Some(judged) => Standing::Bad(obstacle(judged)),
+    }
+}
+
+fn obstacle(judged: &Judged) -> Obstacle {
+    let about = judged.descriptor.digest.clone();
+    match &judged.finding {
+        Judgement::Judged(Outcome::Rejected(rejected)) => rejection(rejected, about),
+        Judgement::Judged(Outcome::Accepted(_)) => internal(about),
+        Judgement::NotJudged => Obstacle {
+            class: Class::Unavailable,
+            rule: Rule::SignatureUnsupported,
+            message: "there is no trust policy to judge it by".to_owned(),
+            expected: None,
+            found: None,
+            about,
+        },
+        Judgement::Malformed(why) => Obstacle {
+            class: Class::Rejected,
+            rule: Rule::SignatureInvalid,
+            message: format!("the signature manifest is malformed: {why}"),
+            expected: None,
+            found: None,
+            about,
+        },
+        Judgement::Unreadable(error) => {
+            let cause = Cause::of(error);
+            Obstacle {
+                class: cause.class,
+                rule: Rule::SignatureInvalid,
+                message: format!("the signature cannot be read: {}", cause.message),
+                expected: None,
+                found: None,
+                about,
+            }
+        }
+    }
+}
+
+/// An accepted signature is never an obstacle; saying so here keeps the match exhaustive without a panic.
+fn internal(about: Digest) -> Obstacle {
+    Obstacle {
+        class: Class::Internal,
+        rule: Rule::SignatureInvalid,
+        message: "an accepted signature was taken for an obstacle".to_owned(),
+        expected: None,
+        found: None,
+        about,
+    }
+}
+
+fn rejection(rejected: &Rejected, about: Digest) -> Obstacle {
+    Obstacle {
+        class: rejected.class(),
+        rule: rule_of(rejected.reason()),
+        message: rejected.message().to_owned(),
+        expected: rejected.expected().map(str::to_owned),
+        found: rejected.found().cloned(),
+        about,
+    }
+}
+
+/// The rule that a reason for refusal falls under.
+pub(super) const fn rule_of(reason: Reason) -> Rule {
+    match reason {
+        Reason::Malformed | Reason::Integrity | Reason::Chain => Rule::SignatureInvalid,
+        Reason::OtherSubject => Rule::SignatureOtherSubject,
+        Reason::Unsupported => Rule::SignatureUnsupported,
+        Reason::UntrustedRoot => Rule::SignatureUntrustedRoot,
+        Reason::UntrustedIdentity | Reason::Metadata => Rule::SignatureUntrustedIdentity,
+        Reason::Expired => Rule::SignatureExpired,
+        Reason::RevocationUnknown => Rule::RevocationUnknown,
+        Reason::Revoked => Rule::SignatureRevoked,
+    }
+}
+
+/// What stands in the way of an attestation, if something does.
+pub(super) fn attestation_obstacle(attestation: &ObservedAttestation) -> Option<Obstacle> {
+    let AttestationOutcome::Rejected {
+        fault,
+        message,
+        expected,
+        found,
+    } = &attestation.outcome
+    else {
+        return None;
+    };
+    let about = attestation.descriptor.digest.clone();
+    let of_statement = Obstacle {
+        class: match &attestation.statement {
+            Err(Unread::Store(error)) => error.class(),
+            _ => Class::Rejected,
+        },
+        rule: match fault {
+            AttestationFault::Unsigned => Rule::AttestationUnsigned,
+            AttestationFault::Untrusted => Rule::AttestationUntrusted,
+            AttestationFault::Malformed => Rule::AttestationMalformed,
+            AttestationFault::OtherSubject => Rule::AttestationSubjectMismatch,
+        },
+        message: message.clone(),
+        expected: expected.clone(),
+        found: found.clone(),
+        about,
+    };
+    let signature_fault = matches!(fault, AttestationFault::Unsigned | AttestationFault::Untrusted);
+    match standing(&attestation.signatures) {
+        Standing::Bad(under) if signature_fault => Some(Obstacle {
+            class: under.class,
+            message: format!("{message}: {}", under.message),
+            expected: under.expected,
+            found: under.found,
+            ..of_statement
+        }),
+        _ => Some(of_statement),
+    }
+}

@@ -1,0 +1,400 @@
+//! From what the job knows to what the report says.
+
+use std::collections::HashSet;
+
+use super::judge::{Judged, Judgement};
+use super::observe::{Observed, ObservedAttestation};
+use super::resolve::Unit;
+use super::standing::{Obstacle, Standing, attestation_obstacle, standing};
+use crate::base::failure::{Cause, Class};
+use crate::base::foreign::Foreign;
+use crate::domain::oci::{Descriptor, Digest};
+use crate::domain::provenance::Statement;
+use crate::domain::report::{
+    self, AttestationReport, Finding, Rule, SignatureReport, TargetReport, TargetState, TreeNode,
+    ValidationReport,
+};
+use crate::domain::trust::attestation::AttestationOutcome;
+use crate::domain::trust::{Action, Outcome, Validation, ValidationKind, ValidationResult};
+
+/// The manifests that this run made.
+pub(super) type MadeNow = HashSet<Digest>;
+
+/// What judging one unit came to.
+pub(super) struct Assessment {
+    pub(super) report: TargetReport,
+    pub(super) findings: Vec<Finding>,
+    /// The worst of what stands in the way, as a failure of the verify step; none where everything is good.
+    pub(super) failure: Option<Cause>,
+}
+
+/// Weighs what was observed on a unit against what the command demands of it.
+pub(super) fn assess(
+    unit: &Unit,
+    observed: &Observed,
+    demands_provenance: bool,
+    made: &MadeNow,
+) -> Assessment {
+    let obstacles = match observed.skipped_by {
+        Some(_) => Vec::new(),
+        None => obstacles(unit, observed, demands_provenance),
+    };
+    let worst = obstacles.iter().max_by_key(|obstacle| obstacle.class);
+    let failure = worst.map(|obstacle| Cause {
+        class: obstacle.class,
+        message: format!("could not accept {}: {}", unit.subject, obstacle.message),
+        hint: None,
+    });
+    let mut findings: Vec<Finding> = obstacles.iter().map(finding).collect();
+    findings.extend(remarks(unit, observed));
+    let state = match (&failure, &observed.skipped_by) {
+        (Some(_), _) => TargetState::Rejected,
+        (None, Some(_)) => TargetState::Skipped,
+        (None, None) => TargetState::Verified,
+    };
+    let report = TargetReport {
+        signatures: observed
+            .signatures
+            .iter()
+            .map(|judged| signature(judged, made))
+            .collect(),
+        attestations: observed
+            .attestations
+            .iter()
+            .map(|found| attestation(found, made))
+            .collect(),
+        tree: Some(tree(unit, observed)),
+        ..bare(unit, state)
+    };
+    Assessment {
+        report,
+        findings,
+        failure,
+    }
+}
+
+/// Demands that what a run wrote is there when it is read back, and accepted.
+///
+/// # Errors
+/// Unavailable where it is not listed (running again finishes the job), rejected where it is and does not verify.
+pub(super) fn find_again(unit: &Unit, observed: &Observed, written: &[Digest]) -> Result<(), Cause> {
+    let listed = |digest: &Digest| {
+        let signature = observed
+            .signatures
+            .iter()
+            .find(|judged| judged.descriptor.digest == *digest);
+        let attestation = observed
+            .attestations
+            .iter()
+            .find(|found| found.descriptor.digest == *digest);
+        signature
+            .map(|judged| judged.accepted().is_some())
+            .or(attestation.map(|found| found.outcome.accepted().is_some()))
+    };
+    for digest in written {
+        let (class, what) = match listed(digest) {
+            Some(true) => continue,
+            Some(false) if observed.skipped_by.is_some() => continue,
+            Some(false) => (Class::Rejected, "does not verify when it is read back"),
+            None => (
+                Class::Unavailable,
+                "was stored and is not listed when it is read back",
+            ),
+        };
+        let message = format!("could not find {digest} on {}: it {what}", unit.subject);
+        return Err(Cause {
+            class,
+            message,
+            hint: None,
+        });
+    }
+    Ok(())
+}
+
+fn obstacles(unit: &Unit, observed: &Observed, demands_provenance: bool) -> Vec<Obstacle> {
+    let signature = match standing(&observed.signatures) {
+        Standing::Good => None,
+        Standing::Absent => Some(absent(
+            unit,
+            Rule::SignatureMissing,
+            "no Notary Project signature is there",
+        )),
+        Standing::Bad(obstacle) => Some(obstacle),
+    };
+    let provenance = (demands_provenance && observed.attestations.is_empty())
+        .then(|| absent(unit, Rule::AttestationMissing, "no provenance is there"));
+    let attestations = observed.attestations.iter().filter_map(attestation_obstacle);
+    signature
+        .into_iter()
+        .chain(attestations)
+        .chain(provenance)
+        .collect()
+}
+
+/// A report about a unit of which nothing but its name and digest is known yet.
+pub(super) fn bare(unit: &Unit, state: TargetState) -> TargetReport {
+    TargetReport {
+        image: unit.image.clone(),
+        repository: unit.subject.place().to_string(),
+        digest: Some(unit.subject.digest().clone()),
+        platforms: unit.platforms.clone(),
+        state,
+        plan: Vec::new(),
+        signatures: Vec::new(),
+        attestations: Vec::new(),
+        tree: None,
+    }
+}
+
+fn absent(unit: &Unit, rule: Rule, message: &str) -> Obstacle {
+    Obstacle {
+        class: Class::Rejected,
+        rule,
+        message: message.to_owned(),
+        expected: None,
+        found: None,
+        about: unit.subject.digest().clone(),
+    }
+}
+
+fn finding(obstacle: &Obstacle) -> Finding {
+    Finding {
+        level: report::Level::Error,
+        digest: Some(obstacle.about.clone()),
+        expected: obstacle.expected.clone(),
+        found: obstacle.found.clone(),
+        ..Finding::new(obstacle.rule, obstacle.message.clone())
+    }
+}
+
+/// What is worth saying though nothing stands in the way.
+fn remarks(unit: &Unit, observed: &Observed) -> Vec<Finding> {
+    let mut remarks = Vec::new();
+    if observed.referrers > crate::base::limits::REFERRERS_WARNED {
+        let message = format!(
+            "{} referrers hang on {}; admission controllers refuse to read more than 50",
+            observed.referrers, unit.subject
+        );
+        remarks.push(Finding {
+            digest: Some(unit.subject.digest().clone()),
+            ..Finding::new(Rule::TooManyReferrers, message)
+        });
+    }
+    let good = observed
+        .signatures
+        .iter()
+        .filter(|judged| judged.accepted().is_some())
+        .count();
+    if good > 1 {
+        let message = format!(
+            "{good} acceptable signatures hang on {}; one would do",
+            unit.subject
+        );
+        remarks.push(Finding {
+            digest: Some(unit.subject.digest().clone()),
+            ..Finding::new(Rule::DuplicateSignatures, message)
+        });
+    }
+    remarks
+}
+
+impl Judged {
+    pub(super) fn accepted(&self) -> Option<&crate::domain::trust::Accepted> {
+        match self.outcome() {
+            Some(Outcome::Accepted(accepted)) => Some(accepted),
+            _ => None,
+        }
+    }
+
+    /// `accepted`, `rejected` or `unknown`, and why not accepted.
+    fn verdict(&self) -> (&'static str, Option<String>) {
+        match &self.finding {
+            Judgement::Judged(Outcome::Accepted(_)) => ("accepted", None),
+            Judgement::Judged(Outcome::Rejected(rejected)) => {
+                let word = if rejected.class() == Class::Unavailable {
+                    "unknown"
+                } else {
+                    "rejected"
+                };
+                (word, Some(rejected.message().to_owned()))
+            }
+            Judgement::Malformed(why) => ("rejected", Some(why.clone())),
+            Judgement::NotJudged => ("listed", None),
+            Judgement::Unreadable(error) => {
+                let cause = Cause::of(error);
+                let word = if cause.class == Class::Tampered {
+                    "rejected"
+                } else {
+                    "unknown"
+                };
+                (word, Some(cause.message))
+            }
+        }
+    }
+}
+
+fn signature(judged: &Judged, made: &MadeNow) -> SignatureReport {
+    let (verdict, reason) = judged.verdict();
+    let validations: &[Validation] = match judged.outcome() {
+        Some(Outcome::Accepted(accepted)) => accepted.validations(),
+        Some(Outcome::Rejected(rejected)) => rejected.validations(),
+        None => &[],
+    };
+    let accepted = judged.accepted();
+    let envelope = accepted.map(crate::domain::trust::Accepted::envelope);
+    SignatureReport {
+        digest: judged.descriptor.digest.clone(),
+        identity: accepted.map(|accepted| accepted.identity().clone()),
+        verdict,
+        reason,
+        made_now: made.contains(&judged.descriptor.digest),
+        signed_at: envelope
+            .and_then(|envelope| envelope.authentic_signing_time().or(envelope.signing_time())),
+        expires_at: envelope.and_then(crate::domain::notary::IntactEnvelope::expiry),
+        validations: validations.iter().map(validation).collect(),
+    }
+}
+
+fn validation(validation: &Validation) -> ValidationReport {
+    let (result, reason) = match &validation.result {
+        ValidationResult::Passed => ("passed", None),
+        ValidationResult::Failed(why) => ("failed", Some(why.clone())),
+        ValidationResult::Skipped(why) => ("skipped", Some(why.clone())),
+        ValidationResult::Unknown(why) => ("unknown", Some(why.clone())),
+    };
+    ValidationReport {
+        validation: match validation.kind {
+            ValidationKind::Integrity => "integrity",
+            ValidationKind::Authenticity => "authenticity",
+            ValidationKind::AuthenticTimestamp => "authenticTimestamp",
+            ValidationKind::Expiry => "expiry",
+            ValidationKind::Revocation => "revocation",
+        },
+        action: match validation.action {
+            Action::Enforce => "enforce",
+            Action::Log => "log",
+            Action::Skip => "skip",
+        },
+        result,
+        reason,
+    }
+}
+
+fn attestation(found: &ObservedAttestation, made: &MadeNow) -> AttestationReport {
+    let (verdict, reason) = match &found.outcome {
+        AttestationOutcome::Accepted(_) => ("accepted", None),
+        AttestationOutcome::Rejected { message, .. } => ("rejected", Some(message.clone())),
+    };
+    let statement = found.statement.as_ref().ok();
+    AttestationReport {
+        digest: found.descriptor.digest.clone(),
+        artifact_type: found
+            .descriptor
+            .artifact_type
+            .as_ref()
+            .map(|kind| Foreign::new(kind.as_str())),
+        predicate_type: statement.map(|statement| Foreign::new(statement.predicate_type())),
+        verdict,
+        reason,
+        made_now: made.contains(&found.descriptor.digest),
+        facts: statement.map(Statement::facts).unwrap_or_default(),
+        signatures: found
+            .signatures
+            .iter()
+            .map(|judged| signature(judged, made))
+            .collect(),
+    }
+}
+
+/// The referrer tree of a unit.
+pub(super) fn tree(unit: &Unit, observed: &Observed) -> TreeNode {
+    let signatures = observed.signatures.iter().map(signature_node);
+    let attestations = observed.attestations.iter().map(attestation_node);
+    let others = observed.others.iter().map(|descriptor| {
+        let kind = descriptor
+            .artifact_type
+            .as_ref()
+            .unwrap_or(&descriptor.media_type);
+        node(
+            descriptor,
+            kind.as_str(),
+            None,
+            report::Standing::Listed,
+            Vec::new(),
+        )
+    });
+    let descriptor = unit.subject.descriptor();
+    let kind = if descriptor.media_type.is_index() {
+        "image index"
+    } else {
+        "image manifest"
+    };
+    let platforms: Vec<&str> = unit.platforms.iter().map(Foreign::raw).collect();
+    let note = (!platforms.is_empty()).then(|| Foreign::new(platforms.join(", ")));
+    let standing = match standing(&observed.signatures) {
+        Standing::Good => report::Standing::Verified,
+        Standing::Bad(obstacle) if obstacle.class != Class::Rejected && obstacle.class != Class::Tampered => {
+            report::Standing::Unknown
+        }
+        Standing::Bad(_) | Standing::Absent => report::Standing::Rejected,
+    };
+    node(
+        descriptor,
+        kind,
+        note,
+        standing,
+        signatures.chain(attestations).chain(others).collect(),
+    )
+}
+
+fn signature_node(judged: &Judged) -> TreeNode {
+    let (verdict, reason) = judged.verdict();
+    let standing = match verdict {
+        "accepted" => report::Standing::Verified,
+        "unknown" => report::Standing::Unknown,
+        "listed" => report::Standing::Listed,
+        _ => report::Standing::Rejected,
+    };
+    let identity = judged.accepted().map(|accepted| accepted.identity().clone());
+    let note = identity.or(reason.map(Foreign::new));
+    node(&judged.descriptor, "signature", note, standing, Vec::new())
+}
+
+fn attestation_node(found: &ObservedAttestation) -> TreeNode {
+    let statement = found.statement.as_ref().ok();
+    let (standing, note) = match &found.outcome {
+        AttestationOutcome::Accepted(_) => {
+            let builder = statement.and_then(|statement| statement.builder());
+            (
+                report::Standing::Verified,
+                builder.map(|builder| format!("built by {builder}")),
+            )
+        }
+        AttestationOutcome::Rejected { message, .. } => (report::Standing::Rejected, Some(message.clone())),
+    };
+    let children = found.signatures.iter().map(signature_node).collect();
+    node(
+        &found.descriptor,
+        "provenance",
+        note.map(Foreign::new),
+        standing,
+        children,
+    )
+}
+
+fn node(
+    descriptor: &Descriptor,
+    kind: &str,
+    note: Option<Foreign>,
+    standing: report::Standing,
+    children: Vec<TreeNode>,
+) -> TreeNode {
+    TreeNode {
+        kind: Foreign::new(kind),
+        digest: descriptor.digest.clone(),
+        size: descriptor.size,
+        note,
+        standing,
+        children,
+    }
+}

@@ -1,0 +1,349 @@
+//! The job over a real layout and a real key, in one process.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::base::failure::Class;
+use crate::domain::oci::LayoutPath;
+use crate::domain::plan::Step;
+use crate::domain::provenance::BuildFacts;
+use crate::domain::report::{Event, Rule};
+use crate::domain::trust::{DerivedTrust, RegistryScope};
+use crate::edge::layout::Layout;
+use crate::edge::layout::demo_image;
+use crate::edge::local_key::LocalKey;
+use crate::seams::{NotChecked, Observer, Signer as _, SignerIdentity};
+
+#[derive(Default)]
+struct Recorder(RefCell<Vec<Event>>);
+
+impl Observer for Recorder {
+    fn on(&self, event: &Event) {
+        self.0.borrow_mut().push(event.clone());
+    }
+}
+
+/// A demo image, a key, and the time.
+struct World {
+    dir: TempDir,
+    key: LocalKey,
+    clock: Clock,
+    recorder: Recorder,
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        let clock = Clock::Fixed("2026-11-23T12:00:00Z".parse().unwrap());
+        let key = LocalKey::kept(&dir.path().join("state"), clock).unwrap();
+        demo_image::write(&dir.path().join("web")).unwrap();
+        Self {
+            dir,
+            key,
+            clock,
+            recorder: Recorder::default(),
+        }
+    }
+
+    fn trust(&self) -> Trust {
+        let SignerIdentity::LocalKey(chain) = self.key.identity() else {
+            panic!("a local key")
+        };
+        let derived = DerivedTrust::local(&[RegistryScope::Every], &chain[0], chain.last().unwrap());
+        Trust::derived(&derived.unwrap())
+    }
+
+    fn target(&self) -> Target {
+        let place = Place::Layout(LayoutPath::new(self.dir.path().join("web")));
+        let image = crate::domain::oci::ImageRef::new(place, Some("1.0".parse().unwrap()), None);
+        Target {
+            named: image.to_string(),
+            image,
+            named_at: "argument 1".to_owned(),
+        }
+    }
+
+    fn job(&self) -> RunJob {
+        let facts = BuildFacts::manual(
+            "https://ci.example.com/builder".parse().unwrap(),
+            "https://git.example.com/app@0123456789abcdef0123456789abcdef01234567"
+                .parse()
+                .unwrap(),
+        );
+        RunJob {
+            command: "run",
+            targets: vec![self.target()],
+            recursive: Recursive::Index,
+            require_digest: false,
+            resign: false,
+            dry_run: false,
+            metadata: BTreeMap::new(),
+            provenance: Provenance::Attach(Box::new(facts)),
+            created: None,
+            trust: self.trust(),
+            repository: None,
+            concurrency: Concurrency {
+                jobs: 4,
+                timeout: Duration::from_mins(1),
+                fail_fast: false,
+            },
+            authority: Vec::new(),
+        }
+    }
+
+    fn backends<'a>(&'a self, store: &'a Layout) -> Backends<'a, Layout, NotChecked, Recorder> {
+        Backends {
+            store,
+            revocation: &NotChecked,
+            observer: &self.recorder,
+            clock: self.clock,
+        }
+    }
+
+    fn run(&self, job: &RunJob) -> RunReport {
+        let store = Layout::new();
+        block_on(run(job, &self.key, self.backends(&store), &stop_channel().1))
+    }
+
+    fn verify(&self, change: impl FnOnce(&mut VerifyJob)) -> RunReport {
+        let run = self.job();
+        let mut job = VerifyJob {
+            targets: run.targets,
+            recursive: Recursive::Index,
+            require_digest: false,
+            metadata: BTreeMap::new(),
+            trust: run.trust,
+            repository: None,
+            concurrency: run.concurrency,
+            authority: Vec::new(),
+        };
+        change(&mut job);
+        let store = Layout::new();
+        block_on(verify(&job, self.backends(&store), &stop_channel().1))
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(work)
+}
+
+#[test]
+fn a_first_run_signs_and_attests_and_a_second_keeps() {
+    let world = World::new();
+    let first = world.run(&world.job());
+    assert_eq!(first.failures, []);
+    assert_eq!(first.targets[0].state, TargetState::Signed);
+    assert_eq!(first.targets[0].signatures.len(), 1);
+    assert_eq!(first.targets[0].attestations.len(), 1);
+    let second = world.run(&world.job());
+    assert_eq!(second.failures, []);
+    assert_eq!(second.targets[0].state, TargetState::Kept);
+    assert!(
+        second.targets[0].plan.iter().all(|line| line.starts_with("keep")),
+        "{:?}",
+        second.targets[0].plan
+    );
+}
+
+#[test]
+fn the_attestation_is_never_visible_before_its_signature() {
+    let world = World::new();
+    world.run(&world.job());
+    let steps: Vec<_> = world
+        .recorder
+        .0
+        .borrow()
+        .iter()
+        .filter_map(|event| match event {
+            Event::StepStarted { step, .. } => Some(step.name()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(steps, ["resolve", "observe", "sign", "push", "attest", "verify"]);
+}
+
+#[test]
+fn the_same_image_named_twice_is_signed_once() {
+    let world = World::new();
+    let job = RunJob {
+        targets: vec![world.target(), world.target()],
+        ..world.job()
+    };
+    let report = world.run(&job);
+    assert_eq!(report.failures, []);
+    let made: std::collections::BTreeSet<_> = report
+        .targets
+        .iter()
+        .flat_map(|target| &target.signatures)
+        .map(|signature| signature.digest.clone())
+        .collect();
+    assert_eq!(made.len(), 1, "one signing serves every place");
+}
+
+#[test]
+fn an_unsigned_image_is_rejected_and_the_finding_says_so() {
+    let world = World::new();
+    let report = world.verify(|_| {});
+    assert_eq!(report.worst_failure(), Some(Class::Rejected));
+    assert_eq!(report.findings[0].rule, Rule::SignatureMissing);
+    assert_eq!(report.targets[0].state, TargetState::Rejected);
+}
+
+#[test]
+fn metadata_that_is_demanded_must_be_signed() {
+    let world = World::new();
+    let metadata = BTreeMap::from([("build".to_owned(), "17".to_owned())]);
+    let report = world.run(&RunJob {
+        metadata: metadata.clone(),
+        ..world.job()
+    });
+    assert_eq!(report.failures, []);
+    assert_eq!(world.verify(|job| job.metadata = metadata).failures, []);
+    let other = BTreeMap::from([("build".to_owned(), "18".to_owned())]);
+    assert_eq!(
+        world.verify(|job| job.metadata = other).worst_failure(),
+        Some(Class::Rejected)
+    );
+}
+
+#[test]
+fn a_signature_without_the_wanted_metadata_does_not_count_as_there() {
+    let world = World::new();
+    world.run(&world.job());
+    let metadata = BTreeMap::from([("build".to_owned(), "17".to_owned())]);
+    let report = world.run(&RunJob {
+        metadata,
+        provenance: Provenance::Off,
+        ..world.job()
+    });
+    assert_eq!(report.failures, []);
+    assert_eq!(report.targets[0].state, TargetState::Signed);
+}
+
+/// Moves the tag to a platform's manifest as soon as reading back begins.
+struct Mover(std::path::PathBuf);
+
+impl Observer for Mover {
+    fn on(&self, event: &Event) {
+        if !matches!(
+            event,
+            Event::StepStarted {
+                step: Step::Verify,
+                ..
+            }
+        ) {
+            return;
+        }
+        let index = std::fs::read_to_string(self.0.join("index.json")).unwrap();
+        let mut index: serde_json::Value = serde_json::from_str(&index).unwrap();
+        let entries = index["manifests"].as_array_mut().unwrap();
+        let tagged = entries
+            .iter_mut()
+            .find(|entry| entry["annotations"].to_string().contains("1.0"))
+            .unwrap();
+        let hex = tagged["digest"].as_str().unwrap()["sha256:".len()..].to_owned();
+        let image = std::fs::read_to_string(self.0.join("blobs/sha256").join(hex)).unwrap();
+        let image: serde_json::Value = serde_json::from_str(&image).unwrap();
+        let mut platform = image["manifests"][0].clone();
+        platform["annotations"] = tagged["annotations"].take();
+        entries.push(platform);
+        std::fs::write(self.0.join("index.json"), index.to_string()).unwrap();
+    }
+}
+
+#[test]
+fn a_tag_that_moves_fails_a_signing_run_and_what_is_public_is_named() {
+    let world = World::new();
+    let (store, job) = (Layout::new(), world.job());
+    let mover = Mover(world.dir.path().join("web"));
+    let backends = Backends {
+        store: &store,
+        revocation: &NotChecked,
+        observer: &mover,
+        clock: world.clock,
+    };
+    let report = block_on(run(&job, &world.key, backends, &stop_channel().1));
+    assert_eq!(
+        report.worst_failure(),
+        Some(Class::Rejected),
+        "{:?}",
+        report.failures
+    );
+    assert!(
+        report
+            .findings
+            .iter()
+            .any(|finding| finding.rule == Rule::TagMoved),
+        "{:?}",
+        report.findings
+    );
+    assert_eq!(report.failures[0].done.len(), 2);
+}
+
+#[test]
+fn a_tag_is_refused_where_a_digest_is_demanded() {
+    let world = World::new();
+    let report = world.run(&RunJob {
+        require_digest: true,
+        ..world.job()
+    });
+    assert_eq!(report.worst_failure(), Some(Class::Usage));
+    assert!(
+        report.failures[0].cause.message.contains("expected a digest"),
+        "{:?}",
+        report.failures
+    );
+}
+
+#[test]
+fn a_dry_run_plans_and_touches_nothing() {
+    let world = World::new();
+    let report = world.run(&RunJob {
+        dry_run: true,
+        ..world.job()
+    });
+    assert_eq!(report.targets[0].state, TargetState::Planned);
+    assert_eq!(report.targets[0].plan.len(), 2);
+    assert_eq!(world.verify(|_| {}).findings[0].rule, Rule::SignatureMissing);
+}
+
+#[test]
+fn a_signal_before_the_start_leaves_every_target_untouched_and_named() {
+    let world = World::new();
+    let (stopper, stop) = stop_channel();
+    stopper.send(Signal::Terminate);
+    let store = Layout::new();
+    let job = world.job();
+    let report = block_on(run(&job, &world.key, world.backends(&store), &stop));
+    assert_eq!(report.targets[0].state, TargetState::NotStarted);
+    assert_eq!(world.verify(|_| {}).findings[0].rule, Rule::SignatureMissing);
+}
+
+#[test]
+fn a_platform_is_judged_on_its_own_signature() {
+    let world = World::new();
+    let job = RunJob {
+        recursive: Recursive::Platforms,
+        ..world.job()
+    };
+    let report = world.run(&job);
+    assert_eq!(report.failures, []);
+    assert_eq!(report.targets.len(), 3);
+    assert!(
+        report.targets[1..]
+            .iter()
+            .all(|target| target.attestations.is_empty())
+    );
+    assert_eq!(
+        world.verify(|job| job.recursive = Recursive::Platforms).failures,
+        []
+    );
+}

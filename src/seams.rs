@@ -1,0 +1,279 @@
+//! What the job needs from the world, as traits; one per kind of authority.
+//!
+//! For: the smallest set of verbs over stores, signers, revocation services and progress that the job is written
+//! against, and the clock.
+//! Not for: choosing a backend (`app/backends.rs`) or being one (`edge/`).
+//! Speaks: the words of the domain only.
+//!
+//! ```
+//! use countersign::base::time::Timestamp;
+//! use countersign::seams::Clock;
+//! let t = Timestamp::from_unix(0);
+//! assert_eq!(Clock::Fixed(t).now(), t);
+//! ```
+
+use std::collections::BTreeMap;
+
+use crate::base::arn::ProfileArn;
+use crate::base::failure::{Class, Classified};
+use crate::base::time::Timestamp;
+use crate::domain::notary::{Envelope, Expected, Payload};
+use crate::domain::oci::{Blob, Descriptor, Digest, ImageRef, Manifest, Place, Subject};
+use crate::domain::report::Event;
+use crate::domain::trust::{RevocationAnswer, RevocationQuestion};
+use crate::domain::x509::Certificate;
+
+/// Who signs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignerIdentity {
+    /// A key in memory and its chain, leaf first, root last.
+    LocalKey(Vec<Certificate>),
+    /// A signing profile of AWS Signer.
+    Profile(ProfileArn),
+}
+
+/// What a signer returned: an envelope nobody has looked into yet, and what it wants noted beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The envelope.
+    pub envelope: Envelope,
+    /// Annotations for the signature manifest (AWS Signer: `metadata`).
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Signs payloads.
+#[expect(
+    async_fn_in_trait,
+    reason = "the runtime is single-threaded; nothing needs Send"
+)]
+pub trait Signer {
+    /// Who signs.
+    fn identity(&self) -> &SignerIdentity;
+
+    /// What its envelopes must look like to be accepted back.
+    fn expected(&self) -> Expected;
+
+    /// Signs one payload.
+    ///
+    /// # Errors
+    /// [`SignError`] of the class that says what to do.
+    async fn sign(&self, payload: &Payload) -> Result<Signature, SignError>;
+}
+
+/// Why a signer did not sign.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("could not sign with {signer}: {reason}")]
+pub struct SignError {
+    /// What to do about it.
+    pub class: Class,
+    /// Profile or key.
+    pub signer: String,
+    /// Why, without foreign text that is not quoted.
+    pub reason: String,
+    /// How to fix it.
+    pub hint: Option<String>,
+}
+
+impl Classified for SignError {
+    fn class(&self) -> Class {
+        self.class
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+}
+
+/// An image found behind a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// Place, media type, digest, size.
+    pub subject: Subject,
+    /// The manifest itself, so that nobody has to ask again.
+    pub manifest: Manifest,
+}
+
+/// Reads images and what refers to them.
+#[expect(
+    async_fn_in_trait,
+    reason = "the runtime is single-threaded; nothing needs Send"
+)]
+pub trait ReadStore {
+    /// Finds the manifest behind a name. With tag and digest, the digest counts; whether the tag agrees is the
+    /// caller's question.
+    ///
+    /// # Errors
+    /// [`StoreError`]; absent is [`StoreProblem::Missing`], never anything else.
+    async fn resolve(&self, image: &ImageRef) -> Result<Resolved, StoreError>;
+
+    /// Reads a manifest by descriptor; the bytes have that digest and size, or it is an error.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn manifest(&self, place: &Place, descriptor: &Descriptor) -> Result<Manifest, StoreError>;
+
+    /// Reads a blob by descriptor, at most `limit` bytes; the bytes have that digest and size, or it is an error.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn blob(&self, place: &Place, blob: &Descriptor, limit: usize) -> Result<Vec<u8>, StoreError>;
+
+    /// Lists everything that refers to a manifest, of every kind, unjudged; the manifest need not exist.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing there is an empty list.
+    async fn referrers(&self, place: &Place, of: &Digest) -> Result<Vec<Descriptor>, StoreError>;
+}
+
+/// Writes referrers; never images.
+#[expect(
+    async_fn_in_trait,
+    reason = "the runtime is single-threaded; nothing needs Send"
+)]
+pub trait WriteStore: ReadStore {
+    /// Stores a blob, unless it is there.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after an error nothing refers to the blob.
+    async fn upload(&self, place: &Place, blob: &Blob) -> Result<(), StoreError>;
+
+    /// Stores a manifest whose blobs are stored, and makes it listed under its subject.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after an error the manifest is not listed.
+    async fn push_referrer(&self, place: &Place, manifest: &Manifest) -> Result<Subject, StoreError>;
+
+    /// Deletes a referrer that our own profile signed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn delete(&self, own: &OwnReferrer) -> Result<(), StoreError>;
+}
+
+/// A referrer that may be deleted, because a signature by our own signer on it was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnReferrer {
+    subject: Subject,
+}
+
+impl OwnReferrer {
+    /// Proves ownership by an accepted signature over exactly this manifest.
+    pub fn prove(subject: Subject, by: &crate::domain::trust::Accepted) -> Option<Self> {
+        (by.subject() == subject.digest()).then_some(Self { subject })
+    }
+
+    /// The manifest.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+}
+
+/// Why a store could not do what was asked, and of what.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("could not {verb} {what}")]
+pub struct StoreError {
+    /// `read`, `list the referrers of`, `store`, …
+    pub verb: &'static str,
+    /// The object, as `host/path@digest`.
+    pub what: String,
+    /// Why.
+    #[source]
+    pub problem: StoreProblem,
+    /// How to fix it.
+    pub hint: Option<String>,
+}
+
+/// The kinds of store problems; absent, refused, unavailable and tampered are never mixed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreProblem {
+    /// It is not there.
+    #[error("{0}")]
+    Missing(String),
+    /// Credentials or a permission are lacking.
+    #[error("{0}")]
+    Refused(String),
+    /// It did not answer well; running again may help.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Bytes that do not have the digest or size they must have.
+    #[error("expected {expected}, found {found}")]
+    Tampered {
+        /// Digest and size as announced.
+        expected: String,
+        /// Digest and size as served.
+        found: String,
+    },
+    /// The name does not say which image is meant, or the place is no store.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl Classified for StoreError {
+    fn class(&self) -> Class {
+        match self.problem {
+            StoreProblem::Missing(_) => Class::Missing,
+            StoreProblem::Refused(_) => Class::Refused,
+            StoreProblem::Unavailable(_) => Class::Unavailable,
+            StoreProblem::Tampered { .. } => Class::Tampered,
+            StoreProblem::Usage(_) => Class::Usage,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+}
+
+/// Answers whether a signature's certificates, job or profile were revoked.
+#[expect(
+    async_fn_in_trait,
+    reason = "the runtime is single-threaded; nothing needs Send"
+)]
+pub trait Revocation {
+    /// Never an error: "unknown, because…" is an answer, and the policy decides what it costs.
+    async fn answer(&self, question: &RevocationQuestion) -> RevocationAnswer;
+}
+
+/// Revocation where nobody can be asked: every answer is unknown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NotChecked;
+
+impl Revocation for NotChecked {
+    async fn answer(&self, _: &RevocationQuestion) -> RevocationAnswer {
+        RevocationAnswer::Unknown("no revocation service is configured".to_owned())
+    }
+}
+
+/// Is told what happens.
+pub trait Observer {
+    /// Takes note of an event.
+    fn on(&self, event: &Event);
+}
+
+/// What time it is. No flag or variable sets it: a settable clock would un-expire a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// The system's.
+    System,
+    /// Standing still; for tests of the library.
+    Fixed(Timestamp),
+}
+
+impl Clock {
+    /// The time now.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the clock"
+    )]
+    pub fn now(self) -> Timestamp {
+        match self {
+            Self::Fixed(now) => now,
+            Self::System => {
+                let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+                Timestamp::from_unix(
+                    since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX)),
+                )
+            }
+        }
+    }
+}

@@ -1,13 +1,5 @@
 //! Integration tests: one link, one file per behaviour.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
-)]
-
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]

@@ -50,14 +50,14 @@ fn walk(tree: &TreeNode, stem: &str, depth: usize, lines: &mut Vec<Line>, left_o
     }
 }
 
-fn words(node: &TreeNode) -> String {
-    let note = node.note.as_ref().map(|note| format!(" · {}", plain(note.raw())));
+fn words(of: &TreeNode) -> String {
+    let note = of.note.as_ref().map(|note| format!(" · {}", plain(note.raw())));
     format!(
         "{} {}:{} {}{}",
-        plain(node.kind.raw()),
-        node.digest.algorithm().name(),
-        node.digest.short(),
-        bytes(node.size),
+        plain(of.kind.raw()),
+        of.digest.algorithm().name(),
+        of.digest.short(),
+        bytes(of.size),
         note.unwrap_or_default()
     )
 }

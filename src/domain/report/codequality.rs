@@ -36,7 +36,7 @@ fn issue(report: &RunReport, placed: &Placed<'_>) -> Json {
         ("severity", severity(finding.rule).into()),
         (
             "location",
-            Json::map([("path", placed.uri.as_str().into()), ("lines", lines)]),
+            Json::map([("path", plain(&placed.path).into()), ("lines", lines)]),
         ),
     ])
 }

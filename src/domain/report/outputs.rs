@@ -170,11 +170,11 @@ fn by_digest(report: &RunReport, of: impl Fn(&TargetReport) -> Vec<String>) -> S
             continue;
         };
         let list = map.entry(digest.to_string()).or_default();
-        found.into_iter().for_each(|one| {
+        for one in found {
             if !list.contains(&one) {
                 list.push(one);
             }
-        });
+        }
     }
     map.retain(|_, list| !list.is_empty());
     Json::Map(

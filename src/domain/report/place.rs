@@ -76,7 +76,8 @@ impl FromStr for Location {
 /// A finding with the place it is shown at and its identity over runs.
 pub(super) struct Placed<'a> {
     pub(super) finding: &'a Finding,
-    pub(super) uri: String,
+    /// From the top of the repository, or the image's own path.
+    pub(super) path: String,
     pub(super) line: u32,
     pub(super) fingerprint: String,
 }
@@ -95,10 +96,7 @@ pub(super) fn place<'a>(
         .take(limit)
         .map(|finding| Placed {
             finding,
-            uri: pinned.map_or_else(
-                || uri_path(&image_path(report, finding)),
-                |place| uri_path(place.path()),
-            ),
+            path: pinned.map_or_else(|| image_path(report, finding), |place| place.path().to_owned()),
             line: pinned.map_or(1, Location::line),
             fingerprint: identity(report, finding),
         })
@@ -111,7 +109,7 @@ pub(super) fn place<'a>(
 fn key<'a>(placed: &'a Placed<'_>) -> (&'static str, &'a str, &'a str, &'a str) {
     (
         placed.finding.rule.id(),
-        &placed.uri,
+        &placed.path,
         &placed.fingerprint,
         &placed.finding.message,
     )
@@ -179,6 +177,13 @@ pub(super) fn repository_path(repository: &str) -> String {
         .filter(|path| !matches!(*path, "" | "." | ".."))
         .unwrap_or("image");
     path.chars().take(255).collect()
+}
+
+impl Placed<'_> {
+    /// The path as a relative URI.
+    pub(super) fn uri(&self) -> String {
+        uri_path(&self.path)
+    }
 }
 
 /// A path as a relative URI (RFC 3986, 3.3): what is not unreserved or a slash is percent-encoded.

@@ -1,11 +1,14 @@
 //! The report as SARIF 2.1.0 (OASIS, "Static Analysis Results Interchange Format"), within what GitHub code scanning
 //! takes and shows.
 
+use std::collections::BTreeSet;
+
 use super::escape::sarif as text;
 use super::ordered::Json;
 use super::place::{Location, Placed, place, repository_path};
 use super::rules::{Notice, Rule};
 use super::{Checked, Failure, Finding, RunReport};
+use crate::base::failure::Class;
 
 /// Results in one run (GitHub, "SARIF support for code scanning": 25,000 taken, 5,000 shown).
 const RESULTS: usize = 5_000;
@@ -19,9 +22,13 @@ const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// notifications. The same findings give the same fingerprints whatever digest or tag the image has now.
 pub fn render(report: &RunReport, pinned: Option<&Location>) -> String {
     let (placed, left_out) = place(report, pinned, RESULTS);
-    let results = placed.iter().map(|one| result(report, one, pinned.is_some()));
+    let rules: BTreeSet<Rule> = placed.iter().map(|one| one.finding.rule).collect();
+    let rules: Vec<Rule> = rules.into_iter().collect();
+    let results = placed
+        .iter()
+        .map(|one| result(report, one, &rules, pinned.is_some()));
     let run = Json::map([
-        ("tool", Json::map([("driver", driver())])),
+        ("tool", Json::map([("driver", driver(report, &rules))])),
         ("automationDetails", Json::map([("id", category(report).into())])),
         ("invocations", Json::list([invocation(report, left_out)])),
         ("columnKind", "unicodeCodePoints".into()),
@@ -36,18 +43,36 @@ pub fn render(report: &RunReport, pinned: Option<&Location>) -> String {
     .document()
 }
 
-fn driver() -> Json {
+/// The tool, with the rules and notices that are used below; the whole list is documentation, not output. GitHub
+/// wants `rules` to be there even without any.
+fn driver(report: &RunReport, rules: &[Rule]) -> Json {
     Json::map([
         ("name", "countersign".into()),
         ("organization", "countersign".into()),
         ("semanticVersion", env!("CARGO_PKG_VERSION").into()),
         ("informationUri", env!("CARGO_PKG_REPOSITORY").into()),
-        ("rules", Json::list(Rule::ALL.iter().map(|rule| rule_json(*rule)))),
+        ("rules", Json::list(rules.iter().map(|rule| rule_json(*rule)))),
         (
             "notifications",
-            Json::list(Notice::ALL.iter().map(|notice| notice_json(*notice))),
+            Json::list(notices(report).into_iter().map(notice_json)),
         ),
     ])
+}
+
+/// The notices that the run gave rise to, each once, in the order of the ids.
+fn notices(report: &RunReport) -> Vec<Notice> {
+    let used: BTreeSet<_> = report
+        .failures
+        .iter()
+        .map(Notice::of)
+        .chain(is_cancelled(report).then_some(Notice::Cancelled))
+        .collect();
+    used.into_iter().collect()
+}
+
+/// Exit codes above 128 are a signal's.
+fn is_cancelled(report: &RunReport) -> bool {
+    report.exit > 128
 }
 
 fn message(text: &str) -> Json {
@@ -108,8 +133,16 @@ fn pascal(name: &str) -> String {
         .collect()
 }
 
+/// The same words with a capital in front and one full stop behind.
 fn sentence(text: &str) -> String {
-    format!("{text}.")
+    let mut chars = text.trim_end_matches('.').chars();
+    chars
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .chain(chars)
+        .chain(['.'])
+        .collect()
 }
 
 /// `countersign/COMMAND/REPOSITORY/`: one category per command and repository, so that two jobs of one workflow do
@@ -130,12 +163,19 @@ fn category(report: &RunReport) -> String {
     format!("countersign/{}/{what}/", report.command)
 }
 
+/// Whether the tool did its work; a "no" is work done.
+fn is_successful(report: &RunReport) -> bool {
+    let judged = report
+        .failures
+        .iter()
+        .all(|failure| failure.cause.class == Class::Rejected);
+    judged && !is_cancelled(report)
+}
+
 fn invocation(report: &RunReport, left_out: usize) -> Json {
-    let cancelled = (report.exit > 128).then(|| {
-        notification(
-            Notice::Cancelled,
-            "The run was stopped by a signal before it was finished.",
-        )
+    let cancelled = is_cancelled(report).then(|| {
+        let words = "The run was stopped by a signal before it was finished.";
+        notification(report, Notice::Cancelled, words)
     });
     let failures = report.failures.iter().map(|failure| failed(report, failure));
     let cut = (left_out > 0).then(|| {
@@ -143,10 +183,7 @@ fn invocation(report: &RunReport, left_out: usize) -> Json {
         Json::map([("level", "warning".into()), ("message", message(&words))])
     });
     Json::filled([
-        (
-            "executionSuccessful",
-            (report.failures.is_empty() && report.exit <= 128).into(),
-        ),
+        ("executionSuccessful", is_successful(report).into()),
         ("exitCode", u64::from(report.exit).into()),
         ("startTimeUtc", report.started.to_string().into()),
         ("endTimeUtc", report.finished.to_string().into()),
@@ -157,8 +194,8 @@ fn invocation(report: &RunReport, left_out: usize) -> Json {
     ])
 }
 
-fn notification(notice: Notice, words: &str) -> Json {
-    let index = Notice::ALL.iter().position(|other| *other == notice);
+fn notification(report: &RunReport, notice: Notice, words: &str) -> Json {
+    let index = notices(report).iter().position(|other| *other == notice);
     let descriptor = Json::map([("id", notice.id().into()), ("index", index.into())]);
     Json::map([
         ("descriptor", descriptor),
@@ -184,7 +221,7 @@ fn failed(report: &RunReport, failure: &Failure) -> Json {
         text(&failure.cause.message),
         hint.unwrap_or_default()
     );
-    notification(Notice::of(failure), &words)
+    notification(report, Notice::of(failure), &words)
 }
 
 fn properties(report: &RunReport) -> Json {
@@ -200,9 +237,9 @@ fn properties(report: &RunReport) -> Json {
     ])
 }
 
-fn result(report: &RunReport, placed: &Placed<'_>, pinned: bool) -> Json {
+fn result(report: &RunReport, placed: &Placed<'_>, rules: &[Rule], pinned: bool) -> Json {
     let finding = placed.finding;
-    let index = Rule::ALL.iter().position(|rule| *rule == finding.rule);
+    let index = rules.iter().position(|rule| *rule == finding.rule);
     // GitHub computes its own line hash where the file exists, and warns of any other.
     let fingerprint = if pinned {
         "countersign/v1"
@@ -244,19 +281,13 @@ fn words(report: &RunReport, finding: &Finding) -> String {
     parts
         .into_iter()
         .filter_map(|(name, value)| Some(format!(" {name}: {}.", value?.trim_end_matches('.'))))
-        .fold(
-            sentence(text(&finding.message).trim_end_matches('.')),
-            |all, part| all + &part,
-        )
+        .fold(sentence(&text(&finding.message)), |all, part| all + &part)
 }
 
 fn location(report: &RunReport, placed: &Placed<'_>) -> Json {
     let region = Json::map([("startLine", u64::from(placed.line).into())]);
     let physical = Json::map([
-        (
-            "artifactLocation",
-            Json::map([("uri", placed.uri.as_str().into())]),
-        ),
+        ("artifactLocation", Json::map([("uri", placed.uri().into())])),
         ("region", region),
     ]);
     let logical = logical(report, placed.finding);

@@ -6,11 +6,8 @@
 use std::fmt::Write as _;
 
 use super::branches::{legend, lines};
-use super::escape::{clip, code, plain, prose, shell};
-use super::{
-    AttestationReport, Failure, Finding, Level, Paths, RunReport, SignatureReport, TargetReport, TargetState,
-    Verdict,
-};
+use super::escape::{clip, code, prose, shell};
+use super::{Failure, Finding, Level, Paths, RunReport, TargetReport, TargetState, Verdict};
 use crate::base::foreign::Foreign;
 
 /// Bytes of a summary (GitHub shows nothing of one over 1,024 KiB; the rest is left for other steps).
@@ -18,6 +15,9 @@ const BUDGET: usize = 900 * 1_024;
 
 /// Platforms named in one row.
 const PLATFORMS: usize = 8;
+
+/// Signatures of a refused image that are shown with all their validations.
+pub(super) const SIGNATURES: usize = 5;
 
 /// The summary. Every text that is not a constant here is code or plain words: no link, mention, HTML or table
 /// border of anyone else's.
@@ -38,6 +38,9 @@ pub fn render(report: &RunReport, paths: &Paths) -> String {
     {
         page.add(&rejection(report, finding));
     }
+    for target in &report.targets {
+        page.add(&refused(target));
+    }
     for failure in &report.failures {
         page.add(&stopped(report, failure));
     }
@@ -50,7 +53,10 @@ pub fn render(report: &RunReport, paths: &Paths) -> String {
         "### Worth knowing\n\n",
     );
     for target in &report.targets {
-        page.add(&tree(report, target));
+        page.add(&tree(target));
+    }
+    if report.targets.iter().any(|target| target.tree.is_some()) {
+        page.add(&format!("{}\n", legend(report)));
     }
     page.add(&by_hand(report, paths));
     page.finish()
@@ -122,7 +128,7 @@ fn heading(report: &RunReport) -> String {
     let mut text = format!("## {mark} countersign: {}\n\n", report.verdict.name());
     let _ = writeln!(text, "**{}.**", sentence(&report.headline()));
     if let Some(basis) = report.basis() {
-        let _ = writeln!(text, "\nHow it was checked: {}", prose(&basis));
+        let _ = writeln!(text, "\n{}", prose(&basis));
     }
     if let Some(signer) = &report.signer {
         let _ = writeln!(text, "\nSigner: {}", code(signer.raw()));
@@ -148,10 +154,10 @@ fn row(report: &RunReport, target: &TargetReport) -> String {
         .map_or_else(|| "–".to_owned(), |digest| code(digest.short()));
     format!(
         "| {} | {digest} | {} | {} | {} | {} |\n",
-        code(&target.image),
+        code(RunReport::short_name(target)),
         platforms(&target.platforms),
-        signatures(&target.signatures),
-        provenance(&target.attestations),
+        signatures(target),
+        provenance(target),
         report.state_word(target.state)
     )
 }
@@ -183,36 +189,36 @@ fn best(verdicts: &[(&'static str, bool)]) -> String {
         .to_owned()
 }
 
-pub(super) fn signatures(signatures: &[SignatureReport]) -> String {
-    best(
-        &signatures
-            .iter()
-            .map(|one| (one.verdict, one.made_now))
-            .collect::<Vec<_>>(),
+pub(super) fn signatures(target: &TargetReport) -> String {
+    known(
+        target,
+        target.signatures.iter().map(|one| (one.verdict, one.made_now)),
     )
 }
 
-pub(super) fn provenance(attestations: &[AttestationReport]) -> String {
-    let provenance = attestations.iter().filter(|one| one.is_provenance());
-    best(
-        &provenance
-            .map(|one| (one.verdict, one.made_now))
-            .collect::<Vec<_>>(),
-    )
+pub(super) fn provenance(target: &TargetReport) -> String {
+    let provenance = target.attestations.iter().filter(|one| one.is_provenance());
+    known(target, provenance.map(|one| (one.verdict, one.made_now)))
 }
 
-/// What was to be done, where that is all there is to show.
-fn plan(report: &RunReport, target: &TargetReport) -> String {
-    let planned = matches!(report.verdict, Verdict::Planned | Verdict::SkippedUntrusted);
-    if !planned && target.state != TargetState::Planned || target.plan.is_empty() {
-        return String::new();
+/// "None" is said only where somebody looked.
+fn known(target: &TargetReport, verdicts: impl Iterator<Item = (&'static str, bool)>) -> String {
+    let verdicts: Vec<_> = verdicts.collect();
+    if verdicts.is_empty() && target.tree.is_none() {
+        return "–".to_owned();
     }
-    let steps: String = target
-        .plan
-        .iter()
-        .map(|step| format!("- {}\n", prose(step)))
-        .collect();
-    format!("### Plan for {}\n\n{steps}", code(&target.image))
+    best(&verdicts)
+}
+
+fn plan(report: &RunReport, target: &TargetReport) -> String {
+    let Some(title) = report.plan_title(target) else {
+        return String::new();
+    };
+    let mut text = format!("### {title} {}\n\n", code(&target.image));
+    for step in &target.plan {
+        let _ = writeln!(text, "- {}", prose(step));
+    }
+    text
 }
 
 fn rejection(report: &RunReport, finding: &Finding) -> String {
@@ -248,6 +254,48 @@ fn evidence(finding: &Finding) -> String {
         .into_iter()
         .filter_map(|(name, value)| Some(format!("- {name}: {}\n", value?)))
         .collect()
+}
+
+/// Each signature of a refused image with its validations; "no" and "could not tell" are told apart.
+fn refused(target: &TargetReport) -> String {
+    if target.state != TargetState::Rejected || target.signatures.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("### Signatures of {}\n", code(&target.image));
+    for signature in target.signatures.iter().take(SIGNATURES) {
+        let reason = signature
+            .reason
+            .as_deref()
+            .map(|reason| format!(": {}", prose(reason)));
+        let identity = signature
+            .identity
+            .as_ref()
+            .map(|name| format!(" by {}", code(name.raw())));
+        let _ = write!(
+            text,
+            "\nSignature {}{} {}{}\n\n| validation | action | result | why |\n|---|---|---|---|\n",
+            code(signature.digest.short()),
+            identity.unwrap_or_default(),
+            signature.verdict,
+            reason.unwrap_or_default()
+        );
+        for one in &signature.validations {
+            let why = one.reason.as_deref().map_or_else(|| "–".to_owned(), prose);
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} | {why} |",
+                one.validation, one.action, one.result
+            );
+        }
+    }
+    if target.signatures.len() > SIGNATURES {
+        let _ = writeln!(
+            text,
+            "\nand {} more in `report.json`",
+            target.signatures.len() - SIGNATURES
+        );
+    }
+    text
 }
 
 fn stopped(report: &RunReport, failure: &Failure) -> String {
@@ -288,7 +336,7 @@ fn remark(report: &RunReport, finding: &Finding) -> String {
 }
 
 /// The tree in a fenced block, where nothing is obeyed but three backticks, of which none are left.
-fn tree(report: &RunReport, target: &TargetReport) -> String {
+fn tree(target: &TargetReport) -> String {
     let Some(tree) = &target.tree else {
         return String::new();
     };
@@ -306,7 +354,7 @@ fn tree(report: &RunReport, target: &TargetReport) -> String {
     if left_out > 0 {
         let _ = writeln!(text, "… and {left_out} more");
     }
-    let _ = writeln!(text, "```\n\n{}", legend(report));
+    text.push_str("```\n");
     text
 }
 
@@ -347,14 +395,5 @@ fn commands(target: &TargetReport, paths: &Paths) -> Option<String> {
     Some(format!(
         "countersign verify {image} --trust-policy {trust}/trustpolicy.json --trust-store {trust}/truststore\n\
          NOTATION_CONFIG={trust} {notation}\n"
-    ))
-}
-
-/// One line for a host that shows nothing longer: the verdict and its sentence.
-pub fn line(report: &RunReport) -> String {
-    plain(&format!(
-        "countersign: {}: {}",
-        report.verdict.name(),
-        report.headline()
     ))
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::branches::{legend, lines};
 use super::escape::{clip, plain};
-use super::summary::{provenance, signatures};
+use super::summary::{SIGNATURES, provenance, signatures};
 use super::{Failure, Finding, Level, RunReport, Standing, TargetReport, TargetState, Verdict};
 
 /// How text is to look.
@@ -62,6 +62,7 @@ pub fn render(report: &RunReport, style: Style) -> String {
     for target in &report.targets {
         text.push_str(&plan(report, target, style));
         text.push_str(&tree(target, style));
+        text.push_str(&refused(target, style));
     }
     if report.targets.iter().any(|target| target.tree.is_some()) {
         let _ = writeln!(text, "\n{}", style.paint(Paint::Faint, &legend(report)));
@@ -91,8 +92,12 @@ fn table(report: &RunReport, style: Style) -> String {
     let mut text = String::new();
     for (index, row) in rows.iter().enumerate() {
         let mut line = String::new();
-        for (cell, width) in row.iter().zip(widths) {
-            let cell = fit(cell, width);
+        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            let cell = if column == 0 {
+                fit_end(cell, width)
+            } else {
+                fit(cell, width)
+            };
             let _ = write!(line, "{cell:<width$}  ");
         }
         let line = line.trim_end();
@@ -116,8 +121,8 @@ fn cells(report: &RunReport, target: &TargetReport) -> [String; 6] {
             .as_ref()
             .map_or_else(|| "–".to_owned(), |digest| digest.short().to_owned()),
         or_dash(platforms.join(",")),
-        signatures(&target.signatures),
-        provenance(&target.attestations),
+        signatures(target),
+        provenance(target),
         report.state_word(target.state).to_owned(),
     ]
 }
@@ -138,20 +143,26 @@ fn fit(text: &str, width: usize) -> String {
     }
 }
 
-fn plan(report: &RunReport, target: &TargetReport, style: Style) -> String {
-    let planned = matches!(report.verdict, Verdict::Planned | Verdict::SkippedUntrusted);
-    if target.plan.is_empty() || !(planned || target.state == TargetState::Planned) {
-        return String::new();
+/// The end of a name tells images apart, the registry in front of it does not.
+fn fit_end(text: &str, width: usize) -> String {
+    let length = text.chars().count();
+    if length <= width {
+        return text.to_owned();
     }
-    let steps: String = target
-        .plan
-        .iter()
-        .map(|step| format!("  {}\n", plain(step)))
-        .collect();
-    format!(
-        "\n{}\n{steps}",
-        style.paint(Paint::Strong, &format!("plan for {}", plain(&target.image)))
-    )
+    let kept = text.chars().skip(length + 1 - width.max(1));
+    std::iter::once('…').chain(kept).collect()
+}
+
+fn plan(report: &RunReport, target: &TargetReport, style: Style) -> String {
+    let Some(title) = report.plan_title(target) else {
+        return String::new();
+    };
+    let title = format!("{title} {}", plain(&target.image));
+    let mut text = format!("\n{}\n", style.paint(Paint::Strong, &title));
+    for step in &target.plan {
+        let _ = writeln!(text, "  {}", plain(step));
+    }
+    text
 }
 
 fn tree(target: &TargetReport, style: Style) -> String {
@@ -172,6 +183,40 @@ fn tree(target: &TargetReport, style: Style) -> String {
     }
     if left_out > 0 {
         let _ = writeln!(text, "… and {left_out} more");
+    }
+    text
+}
+
+/// Each signature of a refused image with its validations.
+fn refused(target: &TargetReport, style: Style) -> String {
+    let mut text = String::new();
+    let shown = if target.state == TargetState::Rejected {
+        SIGNATURES
+    } else {
+        0
+    };
+    for signature in target.signatures.iter().take(shown) {
+        let reason = signature
+            .reason
+            .as_deref()
+            .map(|reason| format!(": {}", plain(reason)));
+        let head = format!(
+            "signature {}:{}",
+            signature.digest.algorithm().name(),
+            signature.digest.short()
+        );
+        let head = style.paint(Paint::Strong, &head);
+        let _ = writeln!(
+            text,
+            "\n{head} {}{}",
+            signature.verdict,
+            reason.unwrap_or_default()
+        );
+        for one in &signature.validations {
+            let why = one.reason.as_deref().map(|why| format!(": {}", plain(why)));
+            let line = format!("{} ({}) {}", one.validation, one.action, one.result);
+            let _ = writeln!(text, "  {line}{}", why.unwrap_or_default());
+        }
     }
     text
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::{Checked, Failure, Finding, Level, RunReport, TargetState, Verdict};
+use super::{Checked, Failure, Finding, Level, RunReport, TargetReport, TargetState, Verdict};
 use crate::base::failure::{Class, Classified};
 use crate::base::foreign::Foreign;
 
@@ -108,45 +108,47 @@ impl RunReport {
 
     /// The verdict in a sentence: what was found, and held against what.
     pub(super) fn headline(&self) -> String {
-        let count = |state: TargetState| self.targets.iter().filter(|target| target.state == state).count();
-        let images = |n: usize| {
-            if n == 1 {
-                "1 image".to_owned()
-            } else {
-                format!("{n} images")
-            }
+        let all = match self.targets.len() {
+            1 => "1 image".to_owned(),
+            n => format!("{n} images"),
         };
-        let all = images(self.targets.len());
         match self.verdict {
-            Verdict::Passed if self.checked.is_none() => format!("{all} done; nothing had to be judged"),
-            Verdict::Passed
-                if self
-                    .targets
-                    .iter()
-                    .all(|target| target.state == TargetState::Kept) =>
-            {
-                format!(
-                    "{all} {}; everything was there already, nothing was written",
-                    self.checked_word()
-                )
-            }
-            Verdict::Passed if count(TargetState::Skipped) > 0 => format!(
-                "{} of {all} not judged, because the policy says to skip; the rest {}",
-                count(TargetState::Skipped),
-                self.checked_word()
-            ),
-            Verdict::Passed => format!("{all} {}", self.checked_word()),
-            Verdict::Rejected if count(TargetState::Rejected) == 0 => "the answer is no".to_owned(),
-            Verdict::Rejected => format!("{} of {all} rejected", count(TargetState::Rejected)),
+            Verdict::Passed => self.passed_headline(&all),
+            Verdict::Rejected => self.rejected_headline(&all),
             Verdict::Failed if self.targets.is_empty() => "stopped before any image was looked at".to_owned(),
-            Verdict::Failed => format!(
-                "{} of {all} not finished",
-                count(TargetState::Failed) + count(TargetState::NotStarted)
-            ),
+            Verdict::Failed => {
+                let unfinished = self.count(TargetState::Failed) + self.count(TargetState::NotStarted);
+                format!("{unfinished} of {all} not finished")
+            }
             Verdict::Planned => format!("a plan for {all}; nothing was signed, pushed or changed"),
             Verdict::SkippedUntrusted => {
                 format!("the event is not trusted; nothing was signed, pushed or changed for {all}")
             }
+        }
+    }
+
+    fn count(&self, state: TargetState) -> usize {
+        self.targets.iter().filter(|target| target.state == state).count()
+    }
+
+    fn passed_headline(&self, all: &str) -> String {
+        let word = self.checked_word();
+        if self.checked.is_none() {
+            format!("{all} done; nothing had to be judged")
+        } else if self.count(TargetState::Kept) == self.targets.len() {
+            format!("{all} {word}; everything was there already, nothing was written")
+        } else if self.count(TargetState::Signed) > 0 {
+            format!("{all} signed and {word}")
+        } else {
+            format!("{all} {word}")
+        }
+    }
+
+    fn rejected_headline(&self, all: &str) -> String {
+        match self.count(TargetState::Rejected) {
+            0 if self.failures.is_empty() => format!("a finding about {all} fails the run"),
+            0 => "something is not what it claims to be".to_owned(),
+            rejected => format!("{rejected} of {all} rejected"),
         }
     }
 
@@ -158,7 +160,7 @@ impl RunReport {
     /// The state of a target in words that claim no more than was checked.
     pub(super) fn state_word(&self, state: TargetState) -> &'static str {
         match state {
-            TargetState::Verified => self.checked_word(),
+            TargetState::Verified => self.checked.as_ref().map_or("not-judged", Checked::name),
             other => other.name(),
         }
     }
@@ -187,6 +189,26 @@ impl RunReport {
     /// The name of a failure's or finding's target, as the user wrote it.
     pub(super) fn image(&self, target: Option<usize>) -> Option<&str> {
         Some(self.targets.get(target?)?.image.as_str())
+    }
+
+    /// The words over a target's plan, where the plan is what there is to show: nothing was done, or had to be.
+    pub(super) fn plan_title(&self, target: &TargetReport) -> Option<&'static str> {
+        let planned = matches!(self.verdict, Verdict::Planned | Verdict::SkippedUntrusted);
+        match target.state {
+            _ if target.plan.is_empty() => None,
+            TargetState::Kept => Some("Why nothing was written to"),
+            TargetState::Planned => Some("Plan for"),
+            _ if planned => Some("Plan for"),
+            _ => None,
+        }
+    }
+
+    /// The name of a target for tables, without the digest that has a column of its own.
+    pub(super) fn short_name(target: &TargetReport) -> &str {
+        let digest = target.digest.as_ref().map(|digest| format!("@{digest}"));
+        digest
+            .and_then(|digest| target.image.strip_suffix(&digest))
+            .unwrap_or(&target.image)
     }
 
     /// The failures of one target, or of the whole run.

@@ -9,9 +9,21 @@
 //! change what is trusted without touching it; everything is bounded in size and number.
 //!
 //! ```
-//! use countersign::edge::trust_files::read_policy;
-//! let error = read_policy("no/such/trustpolicy.json".as_ref()).unwrap_err();
-//! assert!(error.to_string().contains("no/such/trustpolicy.json"), "{error}");
+//! use countersign::domain::trust::DerivedTrust;
+//! use countersign::edge::trust_files::{notation_store, read_notation_policy, read_store};
+//!
+//! let config = tempfile::tempdir()?;
+//! let profile = "arn:aws:signer:eu-west-1:111122223333:/signing-profiles/release".parse()?;
+//! let derived = DerivedTrust::aws(&[], &profile)?;
+//! for file in derived.files() {
+//!     let path = config.path().join(&file.path);
+//!     std::fs::create_dir_all(path.parent().unwrap())?;
+//!     std::fs::write(path, &file.bytes)?;
+//! }
+//! let given = read_notation_policy(config.path())?;
+//! assert_eq!(&given.document, derived.document());
+//! assert_eq!(&read_store(&notation_store(config.path()), &given.document)?, derived.store());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 use std::fs::{self, File, Metadata};
@@ -33,6 +45,9 @@ const CERTIFICATES_BYTES: usize = MEBIBYTE;
 
 /// Files in one trust store (ours).
 const STORE_FILES: usize = 200;
+
+/// Bytes of all files of one trust store (ours).
+const STORE_BYTES: usize = 8 * MEBIBYTE;
 
 /// The names of the policy for OCI artifacts in Notation's configuration directory; the second is the former one and
 /// is read only where the first is absent.
@@ -269,9 +284,17 @@ pub fn read_named_store(truststore: &Path, name: &StoreName) -> Result<Vec<Certi
     }
     // The system lists in any order; errors should not depend on it.
     paths.sort();
-    let mut certificates = Vec::new();
+    let (mut certificates, mut bytes) = (Vec::new(), 0);
     for path in &paths {
-        certificates.extend(read_store_file(path)?);
+        let found = read_store_file(path)?;
+        bytes += found
+            .iter()
+            .map(|certificate| certificate.der().len())
+            .sum::<usize>();
+        if bytes > STORE_BYTES {
+            return Err(TrustStoreError::TooLarge { limit: STORE_BYTES });
+        }
+        certificates.extend(found);
     }
     if certificates.is_empty() {
         return Err(TrustStoreError::Empty);

@@ -51,10 +51,10 @@ impl AwsSignature {
     /// [`AwsRefusal`] where the signature cannot be one by AWS Signer.
     pub fn read(claims: Claims<'_>, with_job: bool) -> Result<Self, AwsRefusal> {
         let text = |name| claims.text(name).map(str::to_owned);
-        let signed_at = claims.authentic_signing_time.ok_or(AwsRefusal::AuthenticTime)?;
         if claims.scheme != SigningScheme::SigningAuthority {
             return Err(AwsRefusal::Scheme);
         }
+        let signed_at = claims.authentic_signing_time.ok_or(AwsRefusal::AuthenticTime)?;
         let job = text(AWS_JOB);
         if with_job && job.is_none() {
             return Err(AwsRefusal::Attribute(AWS_JOB));

@@ -33,6 +33,7 @@ mod level;
 mod obstacles;
 mod outcome;
 mod policy;
+mod policy_reader;
 mod scope;
 mod semver;
 mod store_name;

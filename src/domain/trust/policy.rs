@@ -1,23 +1,16 @@
 //! The trust policy document (trust store and trust policy specification, "Trust Policy", version 1.0).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::identity::{IdentityError, TrustedIdentity};
-use super::level::{Level, SignatureVerification};
+use super::level::SignatureVerification;
+use super::policy_reader;
 use super::scope::{RegistryScope, ScopeError};
 use super::store_name::{StoreName, StoreNameError, StoreType};
 use crate::base::failure::{Class, Classified};
 use crate::base::foreign::{Foreign, quote};
-use crate::base::json;
-use crate::base::limits::Bounds;
-use crate::base::tree::{Cursor, DocumentError, Object, Position};
-
-/// Policies in one document (ours).
-const POLICIES: usize = 1_000;
-
-/// Entries in one list of a policy (ours; every pair of identities is compared).
-const ENTRIES: usize = 1_000;
+use crate::base::tree::{DocumentError, Position};
 
 /// Scopes shown where none fits (ours).
 const SCOPES_SHOWN: usize = 5;
@@ -132,26 +125,16 @@ pub struct PolicyWarning {
     pub what: &'static str,
 }
 
-impl PolicyWarning {
-    fn at(cursor: &Cursor<'_>, what: &'static str) -> Self {
-        Self {
-            path: cursor.path().to_owned(),
-            at: cursor.position(),
-            what,
-        }
-    }
-}
-
 /// One policy of the document that has something judged: whose signatures count, and what is done with failures.
 ///
 /// Its level is never `skip`, and it names at least one trust store and one identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustPolicy {
-    name: String,
-    scopes: Vec<RegistryScope>,
-    verification: SignatureVerification,
-    stores: Vec<StoreName>,
-    identities: Vec<TrustedIdentity>,
+    pub(super) name: String,
+    pub(super) scopes: Vec<RegistryScope>,
+    pub(super) verification: SignatureVerification,
+    pub(super) stores: Vec<StoreName>,
+    pub(super) identities: Vec<TrustedIdentity>,
 }
 
 impl TrustPolicy {
@@ -189,8 +172,8 @@ impl TrustPolicy {
 /// One policy of the document whose level is `skip`: artifacts in its scopes are not looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkipPolicy {
-    name: String,
-    scopes: Vec<RegistryScope>,
+    pub(super) name: String,
+    pub(super) scopes: Vec<RegistryScope>,
 }
 
 impl SkipPolicy {
@@ -235,8 +218,9 @@ impl<'a> Applicable<'a> {
     }
 }
 
+/// One policy of a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Entry {
+pub(super) enum Entry {
     Judge(TrustPolicy),
     Skip(SkipPolicy),
 }
@@ -279,25 +263,8 @@ impl TrustPolicyDocument {
     /// # Errors
     /// [`PolicyError`] that names line and member, what was found and what was expected.
     pub fn parse(bytes: &[u8]) -> Result<Self, PolicyError> {
-        let document = json::read(bytes, Bounds::SMALL_DOCUMENT)?;
-        let top = document.cursor().object()?;
-        let version = top.required("version")?;
-        if version.string()? != "1.0" {
-            return Err(version.error("the version \"1.0\"").into());
-        }
-        let mut reader = Reader::default();
-        reader.unknown(&top, &["version", "trustPolicies"]);
-        let list = top.required("trustPolicies")?;
-        let policies = list.array()?;
-        bounded(&list, policies.len(), POLICIES, "trust policy")?;
-        let entries = policies
-            .iter()
-            .map(|policy| reader.entry(policy))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            entries,
-            warnings: reader.warnings,
-        })
+        let (entries, warnings) = policy_reader::read(bytes)?;
+        Ok(Self { entries, warnings })
     }
 
     /// Finds the policy for `registry/repository`: the one that names it, else the one for `*`. Pass `*` for an image
@@ -353,207 +320,6 @@ impl TrustPolicyDocument {
     }
 }
 
-/// Refuses empty lists and lists that are too long.
-fn bounded(cursor: &Cursor<'_>, found: usize, limit: usize, what: &'static str) -> Result<(), PolicyError> {
-    match found {
-        0 => Err(broken(cursor, MemberError::Empty(what))),
-        found if found > limit => Err(broken(cursor, MemberError::TooMany { limit, found })),
-        _ => Ok(()),
-    }
-}
-
-fn broken(cursor: &Cursor<'_>, problem: impl Into<MemberError>) -> PolicyError {
-    PolicyError::Member {
-        path: cursor.path().to_owned(),
-        at: cursor.position(),
-        problem: problem.into(),
-    }
-}
-
-/// Reads policies one after the other, remembering what may stand only once.
-#[derive(Default)]
-struct Reader {
-    warnings: Vec<PolicyWarning>,
-    names: BTreeMap<String, String>,
-    scopes: BTreeMap<RegistryScope, String>,
-}
-
-impl Reader {
-    fn unknown(&mut self, object: &Object<'_>, known: &[&str]) {
-        let unknown = object.members().filter(|(key, _)| !known.contains(key));
-        let warnings = unknown.map(|(_, value)| {
-            PolicyWarning::at(&value, "the specification knows no such member; it has no effect")
-        });
-        self.warnings.extend(warnings);
-    }
-
-    fn entry(&mut self, cursor: &Cursor<'_>) -> Result<Entry, PolicyError> {
-        let object = cursor.object()?;
-        self.unknown(
-            &object,
-            &[
-                "name",
-                "registryScopes",
-                "signatureVerification",
-                "trustStores",
-                "trustedIdentities",
-            ],
-        );
-        let name = self.name(&object.required("name")?)?;
-        let member = object.required("signatureVerification")?;
-        self.unknown(&member.object()?, &SignatureVerification::MEMBERS);
-        let verification = SignatureVerification::read(&member)?;
-        if verification.level() == Level::Skip {
-            refuse_trust_beside_skip(&object)?;
-            let scopes = self.scopes(&object)?;
-            if scopes.contains(&RegistryScope::Every) {
-                return Err(broken(&member, MemberError::SkipEverything));
-            }
-            return Ok(Entry::Skip(SkipPolicy { name, scopes }));
-        }
-        Ok(Entry::Judge(TrustPolicy {
-            name,
-            stores: self.stores(&object)?,
-            identities: self.identities(&object)?,
-            scopes: self.scopes(&object)?,
-            verification,
-        }))
-    }
-
-    fn name(&mut self, cursor: &Cursor<'_>) -> Result<String, PolicyError> {
-        let name = cursor.string()?;
-        if name.is_empty() {
-            return Err(cursor.error("a name").into());
-        }
-        once(&mut self.names, name.to_owned(), cursor, "each policy name")?;
-        Ok(name.to_owned())
-    }
-
-    fn scopes(&mut self, object: &Object<'_>) -> Result<Vec<RegistryScope>, PolicyError> {
-        let entries = entries(object, "registryScopes", "registry scope")?;
-        let mut scopes = Vec::with_capacity(entries.len());
-        for entry in &entries {
-            let scope: RegistryScope = entry
-                .string()?
-                .parse()
-                .map_err(|error: ScopeError| broken(entry, error))?;
-            if scope == RegistryScope::Every && entries.len() > 1 {
-                return Err(broken(entry, MemberError::Wildcard(entries.len())));
-            }
-            once(&mut self.scopes, scope.clone(), entry, "each registry scope")?;
-            scopes.push(scope);
-        }
-        Ok(scopes)
-    }
-
-    fn stores(&mut self, object: &Object<'_>) -> Result<Vec<StoreName>, PolicyError> {
-        let entries = entries(object, "trustStores", "trust store")?;
-        let stores: Vec<StoreName> = entries
-            .iter()
-            .map(|entry| {
-                let store = entry.string()?.parse();
-                store.map_err(|error: StoreNameError| broken(entry, error))
-            })
-            .collect::<Result<_, _>>()?;
-        if stores.iter().all(|store| store.kind() == StoreType::Tsa)
-            && let Some(first) = entries.first()
-        {
-            let what = "a policy with timestamping stores alone never accepts a signature";
-            self.warnings.push(PolicyWarning::at(first, what));
-        }
-        Ok(stores)
-    }
-
-    fn identities(&mut self, object: &Object<'_>) -> Result<Vec<TrustedIdentity>, PolicyError> {
-        let entries = entries(object, "trustedIdentities", "trusted identity")?;
-        let mut identities: Vec<TrustedIdentity> = Vec::with_capacity(entries.len());
-        for entry in &entries {
-            let text = entry.string()?;
-            let identity = TrustedIdentity::parse(text).map_err(|error| broken(entry, error))?;
-            if identity == TrustedIdentity::Any && entries.len() > 1 {
-                return Err(broken(entry, MemberError::Wildcard(entries.len())));
-            }
-            refuse_overlap(entry, &entries, &identity, &identities)?;
-            if matches!(identity, TrustedIdentity::Other(_)) && !text.starts_with("arn:") {
-                let what =
-                    "no signature matches an identity of this prefix (x509.subject: and arn: are known)";
-                self.warnings.push(PolicyWarning::at(entry, what));
-            }
-            identities.push(identity);
-        }
-        Ok(identities)
-    }
-}
-
-/// The entries of a mandatory list; `null` is as absent as Go's writers mean it.
-fn entries<'a>(
-    object: &Object<'a>,
-    name: &'static str,
-    what: &'static str,
-) -> Result<Vec<Cursor<'a>>, PolicyError> {
-    let list = object.required(name)?;
-    let entries = if list.is_null() { Vec::new() } else { list.array()? };
-    bounded(&list, entries.len(), ENTRIES, what)?;
-    Ok(entries)
-}
-
-/// Notes something that may stand once in a document.
-fn once<K: Ord + std::fmt::Display>(
-    seen: &mut BTreeMap<K, String>,
-    key: K,
-    cursor: &Cursor<'_>,
-    what: &'static str,
-) -> Result<(), PolicyError> {
-    if let Some(first) = seen.get(&key) {
-        let problem = MemberError::Repeated {
-            what,
-            found: Foreign::new(key.to_string()),
-            first: first.clone(),
-        };
-        return Err(broken(cursor, problem));
-    }
-    seen.insert(key, cursor.path().to_owned());
-    Ok(())
-}
-
-/// Refuses a subject that includes, or is included in, an earlier one.
-fn refuse_overlap(
-    entry: &Cursor<'_>,
-    entries: &[Cursor<'_>],
-    identity: &TrustedIdentity,
-    earlier: &[TrustedIdentity],
-) -> Result<(), PolicyError> {
-    let Some(name) = identity.subject() else {
-        return Ok(());
-    };
-    let overlaps = |other: &TrustedIdentity| {
-        let other = other.subject();
-        other.is_some_and(|other| name.is_subset_of(other) || other.is_subset_of(name))
-    };
-    match earlier.iter().position(overlaps) {
-        None => Ok(()),
-        Some(index) => {
-            let other = entries.get(index).map(|other| other.path().to_owned());
-            let other = other.unwrap_or_default();
-            Err(broken(entry, MemberError::Overlap { other }))
-        }
-    }
-}
-
-fn refuse_trust_beside_skip(object: &Object<'_>) -> Result<(), PolicyError> {
-    for (name, what) in [
-        ("trustStores", "trust stores"),
-        ("trustedIdentities", "trusted identities"),
-    ] {
-        if let Some(list) = object.optional(name).filter(|list| !list.is_null())
-            && !list.array()?.is_empty()
-        {
-            return Err(broken(&list, MemberError::BesideSkip(what)));
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -595,7 +361,7 @@ mod tests {
         let cases = [
             (
                 refusal("name", json!("")),
-                "trustPolicies[0].name: expected a name, found \"\"",
+                "trustPolicies[0].name: expected a name of visible characters, found \"\"",
             ),
             (
                 refusal("trustStores", json!(["ca:a", "CA:b"])),
@@ -751,9 +517,37 @@ mod tests {
 
     #[test]
     fn lists_are_bounded() {
-        let many: Vec<String> = (0..=ENTRIES).map(|n| format!("example.com/r{n}")).collect();
+        let many =
+            |count: usize, text: &str| -> Value { (0..count).map(|n| json!(format!("{text}{n}"))).collect() };
+        let too_many = [
+            (
+                "registryScopes",
+                many(1_001, "example.com/r"),
+                "at most 1000 entries, found 1001",
+            ),
+            (
+                "trustedIdentities",
+                many(201, "arn:"),
+                "at most 200 entries, found 201",
+            ),
+            ("trustStores", many(101, "ca:"), "at most 100 entries, found 101"),
+        ];
+        for (member, value, words) in too_many {
+            let refusal = refusal(member, value);
+            assert!(refusal.ends_with(words), "{refusal}");
+        }
+        let spread = (0..101).map(|n| {
+            let mut entry = entry();
+            entry["name"] = json!(n.to_string());
+            entry["registryScopes"] = json!([format!("example.com/r{n}")]);
+            entry["trustStores"] = json!([format!("ca:{n}")]);
+            entry
+        });
+        let error = parse(&document(&spread.collect::<Vec<_>>())).unwrap_err();
         assert!(
-            refusal("registryScopes", json!(many)).ends_with("expected at most 1000 entries, found 1001")
+            Cause::of(&error)
+                .message
+                .ends_with("at most 100 entries, found 101")
         );
     }
 

@@ -42,6 +42,12 @@ pub enum TrustStoreError {
         /// Files allowed.
         limit: usize,
     },
+    /// More bytes than any store needs.
+    #[error("expected at most {limit} bytes in all its files, found more")]
+    TooLarge {
+        /// Bytes allowed.
+        limit: usize,
+    },
     /// A file that holds something else than certificates.
     #[error("{}", file.quote())]
     File {

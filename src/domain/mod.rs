@@ -9,6 +9,7 @@
 //! assert_eq!(Digest::of(b"{}").hex().len(), 64);
 //! ```
 
+pub mod handoff;
 pub mod notary;
 pub mod oci;
 pub mod plan;

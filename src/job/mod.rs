@@ -15,6 +15,7 @@
 mod attest;
 mod inspect;
 mod judge;
+mod name;
 mod observe;
 mod pool;
 mod progress;
@@ -24,7 +25,9 @@ mod settings;
 mod sign;
 mod standing;
 mod stop;
+mod targets;
 mod tell;
+mod trust_files;
 mod verify;
 mod write;
 
@@ -32,11 +35,15 @@ mod write;
 mod tests;
 
 pub use inspect::inspect;
+pub use name::{NameError, NameProblem, name_targets};
 pub use run::run;
 pub use settings::{
-    Concurrency, GivenPolicy, InspectJob, Provenance, Recursive, RunJob, Target, Trust, VerifyJob,
+    BuilderId, Concurrency, GivenPolicy, InspectJob, Provenance, Recursive, RunJob, Source, Target, Trust,
+    VerifyJob,
 };
 pub use stop::{Signal, Stop, Stopper, stop_channel};
+pub use targets::{ListedTarget, list_targets, targets_json, targets_matrix, targets_text};
+pub use trust_files::{default_store, notation_files, policy_file};
 pub use verify::verify;
 
 use std::collections::BTreeMap;

@@ -7,6 +7,7 @@ use crate::base::foreign::Foreign;
 use crate::base::time::Timestamp;
 use crate::domain::oci::{Digest, ImageRef, Repository};
 use crate::domain::provenance::BuildFacts;
+pub use crate::domain::provenance::{BuilderId, Source};
 use crate::domain::report::Checked;
 use crate::domain::trust::{Applicable, DerivedTrust, Requirements, TrustPolicyDocument, TrustStore};
 

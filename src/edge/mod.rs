@@ -15,6 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod ci;
 pub mod layout;
 pub mod local_key;
 pub mod trust_files;

@@ -5,6 +5,7 @@
 //! `docs/decisions/` says why it is built this way; `tests/integration/architecture.rs` holds the walls.
 
 pub mod base;
+pub mod cli;
 pub mod domain;
 pub mod edge;
 pub mod job;

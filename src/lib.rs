@@ -4,6 +4,7 @@
 //! The house has two halves: [`domain`] is pure, `edge` touches the world; `job` joins them over the seams.
 //! `docs/decisions/` says why it is built this way; `tests/integration/architecture.rs` holds the walls.
 
+pub mod app;
 pub mod base;
 pub mod cli;
 pub mod domain;

@@ -1,0 +1,34 @@
+//! Step 1, listen: arguments, environment and file become settings.
+
+use std::ffi::OsString;
+
+use crate::base::failure::Cause;
+use crate::cli::{self, Heard, Invocation, Listener, Naming, Page};
+use crate::edge::ci::{Environment, Host, read_named};
+
+/// What was asked.
+pub(super) enum Heeded {
+    Page(Page),
+    Invocation(Box<Invocation>),
+}
+
+/// Reads arguments, variables and the configuration file that they name.
+pub(super) fn listen(argv: Vec<OsString>, environment: &Environment, host: Host) -> Result<Heeded, Cause> {
+    let naming = match host {
+        Host::GitHub => Naming::Inputs,
+        Host::GitLab | Host::CodeBuild | Host::Terminal => Naming::Variables,
+    };
+    match cli::listen(argv, environment.variables(), naming).map_err(|error| Cause::of(&error))? {
+        Heard::Print(page) => Ok(Heeded::Page(page)),
+        Heard::Command(listener) => settle(listener),
+    }
+}
+
+fn settle(listener: Box<Listener>) -> Result<Heeded, Cause> {
+    let config = listener.config().map(read_named).transpose();
+    let config = config.map_err(|error| Cause::of(&error))?;
+    let invocation = listener
+        .settle(config.as_ref().map(|bytes| bytes.as_slice()))
+        .map_err(|error| Cause::of(&error))?;
+    Ok(Heeded::Invocation(Box::new(invocation)))
+}

@@ -1,0 +1,145 @@
+//! Composition: the one place that knows every room. Settings become backends, the job runs, its report is published.
+//!
+//! For: one small file per command, the choice of backends, and what is left behind.
+//! Not for: decisions; those are made in `domain/` and `job/`, or said by `cli/`.
+//! Speaks: nothing foreign.
+//!
+//! ```
+//! use countersign::job::stop_channel;
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! let (_stopper, stop) = stop_channel();
+//! let argv = ["countersign", "targets", "web:1.4"].map(Into::into).to_vec();
+//! assert_eq!(runtime.block_on(countersign::app::call(argv, &stop)), 2);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod backends;
+mod demo;
+mod derive;
+mod inspect;
+mod listen;
+mod publish;
+mod run;
+mod signals;
+mod targets;
+mod trust;
+mod verify;
+mod watch;
+
+use std::ffi::OsString;
+
+use self::listen::{Heeded, listen};
+use crate::base::failure::{Cause, Class};
+use crate::cli::{Color, Invocation, Look, Page, Settings};
+use crate::edge::ci::{Environment, Host, Shade, Writer};
+use crate::job::{Stop, stop_channel};
+
+/// What one call works in.
+struct Scene<'a> {
+    environment: &'a Environment,
+    writer: &'a Writer,
+    stop: &'a Stop,
+}
+
+/// Carries out one call of the program unless a signal ends it, and returns its exit code.
+pub async fn start(argv: Vec<OsString>) -> u8 {
+    let (stopper, stop) = stop_channel();
+    let Ok(signals) = signals::Signals::install() else {
+        return call(argv, &stop).await;
+    };
+    tokio::select! {
+        biased;
+        code = signals.watch(stopper) => code,
+        code = call(argv, &stop) => code,
+    }
+}
+
+/// Carries out one call of the program, and returns its exit code.
+pub async fn call(argv: Vec<OsString>, stop: &Stop) -> u8 {
+    let read = Environment::read();
+    let environment = read.as_ref().cloned().unwrap_or_default();
+    let host = Host::detect(&environment);
+    let plain = writer(host, &environment, Look::default());
+    let invocation = read
+        .map_err(|error| Cause::of(&error))
+        .and_then(|environment| listen(argv, &environment, host));
+    match invocation {
+        Err(cause) => refused(&plain, &cause),
+        Ok(Heeded::Page(page)) => print(&plain, &page),
+        Ok(Heeded::Invocation(invocation)) => {
+            let writer = writer(host, &environment, invocation.look);
+            for warning in &invocation.warnings {
+                writer.warning(warning);
+            }
+            let scene = Scene {
+                environment: &environment,
+                writer: &writer,
+                stop,
+            };
+            let done = dispatch(*invocation, &scene).await;
+            done.unwrap_or_else(|cause| refused(&writer, &cause))
+        }
+    }
+}
+
+/// Says that a panic was caught; its payload is not shown, since it may hold anything.
+pub fn internal(place: Option<&str>) -> u8 {
+    let environment = Environment::read().unwrap_or_default();
+    let writer = writer(Host::detect(&environment), &environment, Look::default());
+    refused(&writer, &bug(place.unwrap_or("an unknown place")))
+}
+
+/// The error for what cannot happen.
+fn bug(place: &str) -> Cause {
+    Cause {
+        class: Class::Internal,
+        message: format!("countersign {} met a bug: {place}", env!("CARGO_PKG_VERSION")),
+        hint: Some("please report it, with the command and its output".to_owned()),
+    }
+}
+
+async fn dispatch(invocation: Invocation, scene: &Scene<'_>) -> Result<u8, Cause> {
+    let origins = &invocation.origins;
+    match invocation.settings {
+        Settings::Demo(settings) => demo::demo(&settings, origins, scene).await,
+        Settings::Run(settings) => run::run(&settings, origins, scene).await,
+        Settings::Verify(settings) => verify::verify(&settings, scene).await,
+        Settings::Inspect(settings) => inspect::inspect(&settings, scene).await,
+        Settings::Targets(settings) => targets::targets(&settings, scene),
+        Settings::Print(page) => Ok(print(scene.writer, &page)),
+    }
+}
+
+fn writer(host: Host, environment: &Environment, look: Look) -> Writer {
+    let shade = match look.color {
+        Color::Auto => Shade::Auto,
+        Color::Always => Shade::Coloured,
+        Color::Never => Shade::Plain,
+    };
+    Writer::new(host, environment, shade, look.verbose, look.quiet)
+}
+
+fn refused(writer: &Writer, cause: &Cause) -> u8 {
+    writer.error(cause);
+    cause.class.exit_code()
+}
+
+fn print(writer: &Writer, page: &Page) -> u8 {
+    let text = if writer.data_coloured() {
+        &page.coloured
+    } else {
+        &page.plain
+    };
+    said(writer, writer.text(text), 0)
+}
+
+/// The exit code after something was printed; what could not be printed is unavailable.
+fn said(writer: &Writer, printed: std::io::Result<()>, code: u8) -> u8 {
+    match printed {
+        Ok(()) => code,
+        Err(error) => {
+            writer.warning(&format!("could not write to standard output: {error}"));
+            code.max(Class::Unavailable.exit_code())
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a run leaves behind: files in `output-dir`, data on standard output, the exit code.
+
+use std::path::PathBuf;
+
+use super::{Scene, said};
+use crate::base::failure::Cause;
+use crate::cli::{FailOn, Format, ReportSettings};
+use crate::domain::plan::Step;
+use crate::domain::report::{self, Failure, Paths, RunReport, Verdict, json, sarif, summary, text};
+use crate::edge::ci::{OutputDir, OutputError};
+use crate::seams::Clock;
+
+/// A report and the files that say what it was held against.
+pub(super) struct Finished {
+    pub(super) report: RunReport,
+    pub(super) trust: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl Finished {
+    /// A run that ended before its job began.
+    pub(super) fn stopped(command: &'static str, step: Step, cause: Cause) -> Self {
+        let now = Clock::System.now();
+        let failure = Failure {
+            target: None,
+            step,
+            cause,
+            done: Vec::new(),
+        };
+        let report = RunReport {
+            command,
+            verdict: Verdict::Failed,
+            checked: None,
+            exit: 0,
+            started: now,
+            finished: now,
+            signer: None,
+            targets: Vec::new(),
+            findings: Vec::new(),
+            failures: vec![failure],
+            requests: std::collections::BTreeMap::new(),
+        };
+        Self {
+            report,
+            trust: Vec::new(),
+        }
+    }
+}
+
+/// Settles the exit code, writes every file, prints the report. What cannot be written is said; the code stands.
+pub(super) fn publish(
+    mut finished: Finished,
+    settings: &ReportSettings,
+    out: &OutputDir,
+    scene: &Scene<'_>,
+) -> u8 {
+    settle(&mut finished.report, settings.fail_on, scene);
+    for error in write(&finished, out) {
+        scene.writer.error(&Cause::of(&error));
+    }
+    show(&finished.report, settings.format, scene)
+}
+
+/// The exit code: a signal's, else by class, else by findings.
+pub(super) fn settle(report: &mut RunReport, fail_on: FailOn, scene: &Scene<'_>) {
+    if let Some(signal) = scene.stop.signal() {
+        report.exit = signal.exit_code();
+    }
+    report.settle(match fail_on {
+        FailOn::Error => report::FailOn::Error,
+        FailOn::Warning => report::FailOn::Warning,
+        FailOn::Note => report::FailOn::Note,
+        FailOn::None => report::FailOn::None,
+    });
+}
+
+fn write(finished: &Finished, out: &OutputDir) -> Vec<OutputError> {
+    let path = |name: &str| Some(out.path().join(name).display().to_string());
+    let paths = Paths {
+        report: path("report.json"),
+        sarif: path("results.sarif"),
+        summary: path("summary.md"),
+        trust: path("trust").filter(|_| !finished.trust.is_empty()),
+    };
+    let report = &finished.report;
+    let trust = match finished.trust.as_slice() {
+        [] => Ok(()),
+        files => out.write_tree("trust", files),
+    };
+    let written = [
+        out.write("report.json", json::render(report).as_bytes()),
+        out.write("results.sarif", sarif::render(report, None).as_bytes()),
+        out.write("summary.md", summary::render(report, &paths).as_bytes()),
+        trust,
+    ];
+    written.into_iter().filter_map(Result::err).collect()
+}
+
+/// Prints the report to standard output.
+pub(super) fn show(report: &RunReport, format: Format, scene: &Scene<'_>) -> u8 {
+    let style = text::Style {
+        color: scene.writer.data_coloured(),
+        width: scene.writer.columns(),
+    };
+    let printed = match format {
+        Format::Text => scene.writer.text(&text::render(report, style)),
+        Format::Json => {
+            for failure in &report.failures {
+                scene.writer.error(&failure.cause);
+            }
+            scene.writer.json(&json::render(report))
+        }
+    };
+    said(scene.writer, printed, report.exit)
+}

@@ -1,0 +1,121 @@
+//! `countersign run`: the main job.
+
+use super::backends::{AnySigner, AnyStore, local_key};
+use super::publish::{Finished, publish};
+use super::watch::Watch;
+use super::{Scene, derive, trust};
+use crate::base::failure::{Cause, Class};
+use crate::base::time::Timestamp;
+use crate::cli::{CliError, Origins, ProvenanceWish, RunSettings};
+use crate::domain::plan::Step;
+use crate::domain::provenance::BuildFacts;
+use crate::domain::report::Verdict;
+use crate::edge::ci::OutputDir;
+use crate::edge::local_key::LocalKey;
+use crate::job::{self, Provenance, RunJob};
+
+pub(super) async fn run(settings: &RunSettings, origins: &Origins, scene: &Scene<'_>) -> Result<u8, Cause> {
+    let out = OutputDir::prove(&settings.report.output_dir).map_err(|error| Cause::of(&error))?;
+    let finished = work("run", settings, origins, scene).await;
+    let finished = finished.unwrap_or_else(|cause| Finished::stopped("run", Step::Listen, cause));
+    Ok(publish(finished, &settings.report, &out, scene))
+}
+
+/// Prepares the job and carries it out.
+pub(super) async fn work(
+    command: &'static str,
+    settings: &RunSettings,
+    origins: &Origins,
+    scene: &Scene<'_>,
+) -> Result<Finished, Cause> {
+    let texts = settings
+        .images
+        .iter()
+        .map(|text| (text.place.as_str(), text.text.as_str()));
+    let targets = job::name_targets(texts).map_err(|error| Cause::of(&error))?;
+    let store = AnyStore::default();
+    store.serves(targets.iter().map(|target| &target.image))?;
+    let provenance = provenance(&settings.provenance, origins)?;
+    let created = created(scene)?;
+    let key = expiring(local_key(&settings.key, scene)?, settings)?;
+    let derived = derive::derived(key.chain(), settings.repository.as_ref())?;
+    let Some(loaded) = trust::load(&settings.trust, Some(&derived), settings.repository.as_ref())? else {
+        return Err(super::bug("no trust follows from the signer"));
+    };
+    let job = RunJob {
+        command,
+        targets,
+        recursive: settings.recursive,
+        require_digest: settings.require_digest,
+        resign: settings.resign,
+        dry_run: settings.dry_run,
+        metadata: settings.metadata.clone(),
+        provenance,
+        created,
+        trust: loaded.trust,
+        repository: settings.repository.clone(),
+        concurrency: settings.concurrency,
+        authority: settings.authority.clone(),
+    };
+    let (signer, watch) = (AnySigner::LocalKey(key), Watch::new(scene));
+    let ended = watch
+        .over(job::run(&job, &signer, watch.backends(&store), scene.stop))
+        .await;
+    let mut report = ended?;
+    if settings.dry_run {
+        report.verdict = Verdict::Planned;
+    }
+    for target in &mut report.targets {
+        target.plan.extend(job.authority.iter().cloned());
+    }
+    Ok(Finished {
+        report,
+        trust: loaded.files,
+    })
+}
+
+fn expiring(key: LocalKey, settings: &RunSettings) -> Result<LocalKey, Cause> {
+    match settings.expires_in {
+        None => Ok(key),
+        Some(duration) => match u32::try_from(duration.as_secs()) {
+            Ok(seconds @ 1..) => Ok(key.with_expiry(seconds)),
+            _ => Err(Cause {
+                class: Class::Usage,
+                message: "expected expires-in to be from one second to 136 years".to_owned(),
+                hint: None,
+            }),
+        },
+    }
+}
+
+/// What the provenance says: what was typed; no host vouches for anything yet.
+fn provenance(wish: &ProvenanceWish, origins: &Origins) -> Result<Provenance, Cause> {
+    let missing = |name: &str| {
+        let why = "for provenance outside a known CI host; or give provenance off".to_owned();
+        let argument = origins.spell(name);
+        Cause::of(&CliError::Missing { argument, why })
+    };
+    match wish {
+        ProvenanceWish::Off => Ok(Provenance::Off),
+        ProvenanceWish::Auto { builder, source } => {
+            let builder = builder.clone().ok_or_else(|| missing("builder-id"))?;
+            let source = source.clone().ok_or_else(|| missing("source"))?;
+            Ok(Provenance::Attach(Box::new(BuildFacts::manual(builder, source))))
+        }
+    }
+}
+
+/// `SOURCE_DATE_EPOCH` (reproducible-builds.org): seconds since 1970.
+fn created(scene: &Scene<'_>) -> Result<Option<Timestamp>, Cause> {
+    let text = scene.environment.get("SOURCE_DATE_EPOCH");
+    let seconds = text.map(|text| text.parse::<u32>().map_err(|_| text)).transpose();
+    let seconds = seconds.map_err(|text| Cause {
+        class: Class::Usage,
+        message: format!(
+            "expected SOURCE_DATE_EPOCH to be seconds since 1970, found {}",
+            crate::base::foreign::quote(text)
+        ),
+        hint: None,
+    })?;
+    Ok(seconds.map(|seconds| Timestamp::from_unix(i64::from(seconds))))
+}

@@ -1,0 +1,101 @@
+//! What signatures are held against: read from the files that were named, derived from the signer where none was.
+
+use std::path::{Path, PathBuf};
+
+use crate::base::failure::{Cause, Class, Classified};
+use crate::base::foreign::Foreign;
+use crate::cli::TrustFiles;
+use crate::domain::oci::{Digest, Repository};
+use crate::domain::trust::{Applicable, DerivedTrust, TrustPolicyDocument, TrustStore};
+use crate::edge::ci::read_named;
+use crate::edge::trust_files::{self, read_policy, read_store};
+use crate::job::{GivenPolicy, Trust, default_store, notation_files, policy_file};
+
+/// Trust, and the files that say the same to another verifier.
+pub(super) struct Loaded {
+    pub(super) trust: Trust,
+    pub(super) files: Vec<(PathBuf, Vec<u8>)>,
+}
+
+/// Joins the files that were named with what follows from the signer; none where neither says anything.
+pub(super) fn load(
+    named: &TrustFiles,
+    derived: Option<&DerivedTrust>,
+    scope: Option<&Repository>,
+) -> Result<Option<Loaded>, Cause> {
+    match (&named.policy, &named.store, derived) {
+        (Some(policy), store, derived) => given(policy, store.as_deref(), derived, scope).map(Some),
+        (None, None, None) => Ok(None),
+        (None, None, Some(derived)) => Ok(Some(Loaded {
+            trust: Trust::derived(derived),
+            files: notation_files(policy_file(derived), derived.store()),
+        })),
+        (None, Some(path), Some(derived)) => {
+            let store = read_store(path, derived.document()).map_err(|error| cause(&error))?;
+            usable(path, &store, derived.document(), scope)?;
+            Ok(Some(Loaded {
+                files: notation_files(policy_file(derived), &store),
+                trust: Trust {
+                    store,
+                    ..Trust::derived(derived)
+                },
+            }))
+        }
+        (None, Some(_), None) => Err(Cause {
+            class: Class::Usage,
+            message: "expected trust-policy beside trust-store, found none".to_owned(),
+            hint: Some("give trust-policy, or the signer whose policy is to be derived".to_owned()),
+        }),
+    }
+}
+
+fn given(
+    path: &Path,
+    store_path: Option<&Path>,
+    derived: Option<&DerivedTrust>,
+    scope: Option<&Repository>,
+) -> Result<Loaded, Cause> {
+    let policy = read_policy(path).map_err(|error| cause(&error))?;
+    let bytes = read_named(path).map_err(|error| cause(&error))?;
+    if Digest::of(&bytes) != policy.digest {
+        return Err(Cause {
+            class: Class::Usage,
+            message: format!("the trust policy {} changed while it was read", path.display()),
+            hint: None,
+        });
+    }
+    let store = match store_path {
+        Some(path) => read_store(path, &policy.document).map_err(|error| cause(&error))?,
+        None => default_store(&policy.document, derived),
+    };
+    usable(store_path.unwrap_or(path), &store, &policy.document, scope)?;
+    let policy = GivenPolicy {
+        name: Foreign::new(path.to_string_lossy()),
+        digest: policy.digest,
+        policy: policy.document,
+    };
+    Ok(Loaded {
+        files: notation_files(bytes.to_vec(), &store),
+        trust: Trust::given(policy, store, derived),
+    })
+}
+
+/// Refuses stores that the policy for this scope names and that cannot be used.
+fn usable(
+    path: &Path,
+    store: &TrustStore,
+    policy: &TrustPolicyDocument,
+    scope: Option<&Repository>,
+) -> Result<(), Cause> {
+    let scope = scope.map_or("*".to_owned(), ToString::to_string);
+    match policy.applicable(&scope).map_err(|error| cause(&error))? {
+        Applicable::Judge(policy) => {
+            trust_files::refuse_unusable(path, store, policy).map_err(|error| cause(&error))
+        }
+        Applicable::Skip(_) => Ok(()),
+    }
+}
+
+fn cause(error: &impl Classified) -> Cause {
+    Cause::of(error)
+}

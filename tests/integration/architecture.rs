@@ -51,16 +51,41 @@ const ROOMS: &[(&str, &[&str])] = &[
 /// Where building moved a wall, and why; each is also told in docs/decisions/0007-walls-moved.md.
 const MOVED: &[(&str, &[&str], &str)] = &[
     (
+        "main",
+        &["job"],
+        "the first signal is turned into the job's wish to stop",
+    ),
+    (
         "seams",
         &["x509"],
         "a signer with a local key is named by its certificates",
     ),
     (
+        "local_key",
+        &["oci"],
+        "a key that was made here is named by its digest",
+    ),
+    (
+        "aws",
+        &["net", "pace", "report", "x509"],
+        "shares the connections and quotas; counts requests as events",
+    ),
+    (
+        "registry",
+        &["net", "pace", "report"],
+        "shares the connections and quotas; counts requests as events",
+    ),
+    (
         "trust_files",
-        &["seams", "trust", "x509", "oci"],
+        &["trust", "x509", "oci"],
         "reads policies and trust stores from disk",
     ),
-    ("pace", &["seams"], "spends the quotas of services"),
+    (
+        "net",
+        &[],
+        "the one HTTP client, its roots, proxies and addresses",
+    ),
+    ("pace", &[], "retries and the quotas of services"),
 ];
 
 /// Words that may not occur in `domain/` and `base/`: whole words, or beginnings of words where they end in `_`.
@@ -163,7 +188,7 @@ fn place(segments: &[String]) -> Place {
 fn in_its_half(words: &[&str], room: &str) -> bool {
     let half = match room {
         "main" | "app" | "cli" | "job" | "seams" | "base" => return words.first() == Some(&room),
-        "aws" | "registry" | "layout" | "local_key" | "ci" | "trust_files" | "pace" => "edge",
+        "aws" | "registry" | "layout" | "local_key" | "ci" | "trust_files" | "net" | "pace" => "edge",
         _ => "domain",
     };
     words.first() == Some(&half)
@@ -598,7 +623,7 @@ mod tests {
             ("job/verify.rs", "use crate::edge::layout::Layout;"),
             ("domain/oci/digest.rs", "use super::super::x509::Chain;"),
             ("base/json.rs", "use crate::domain::oci::Digest;"),
-            ("main.rs", "use countersign::job;"),
+            ("main.rs", "use countersign::domain::oci;"),
         ] {
             assert_eq!(walls(&source(path, text)).len(), 1, "{path}: {text}");
         }

@@ -103,10 +103,16 @@ pub(super) struct Row {
     pub(super) commands: Vec<String>,
 }
 
-/// Every input that works, in the order of the table.
+/// Every input that works, those of the main job first.
 pub(super) fn rows() -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
-    for sub in command().get_subcommands().filter(|sub| !sub.is_hide_set()) {
+    let command = command();
+    let mut commands: Vec<_> = command
+        .get_subcommands()
+        .filter(|sub| !sub.is_hide_set())
+        .collect();
+    commands.sort_by_key(|sub| sub.get_name() != "run");
+    for sub in commands {
         for arg in sub.get_arguments().filter(|arg| !arg.is_hide_set()) {
             let Some(name) = arg.get_long().filter(|name| *name != "help") else {
                 continue;

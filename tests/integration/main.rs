@@ -13,6 +13,8 @@ mod generated;
 #[cfg(test)]
 mod layout;
 #[cfg(test)]
+mod readme;
+#[cfg(test)]
 mod tampering;
 #[cfg(test)]
 mod vectors;

@@ -165,7 +165,10 @@ impl CliError {
                 why: "which this command needs".to_owned(),
             },
             kind => Self::Value {
-                argument: origins.spell_usage(&argument),
+                argument: match argument.as_str() {
+                    "" => "an argument".to_owned(),
+                    argument => origins.spell_usage(argument),
+                },
                 problem: problem(kind, error),
                 value: text(ContextKind::InvalidValue)
                     .filter(|_| matches!(kind, ErrorKind::InvalidValue | ErrorKind::ValueValidation))

@@ -649,3 +649,26 @@ fn a_signal_stops_the_run_and_the_report_says_so() {
         assert_eq!(report.pointer("/command").unwrap(), "run");
     }
 }
+
+#[test]
+fn bytes_that_are_no_text_are_refused() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let place = Place::new();
+    let bytes = std::ffi::OsStr::from_bytes(b"oci:\xff");
+    let typed = place.command(&["targets"], &[]).arg(bytes).output().unwrap();
+    assert_eq!(typed.status.code(), Some(2));
+    assert_eq!(
+        typed.stderr,
+        b"error: could not read an argument: expected UTF-8 text, found other bytes\n"
+    );
+    let set = place
+        .command(&["targets"], &[])
+        .env("COUNTERSIGN_IMAGES", bytes)
+        .output()
+        .unwrap();
+    assert_eq!(set.status.code(), Some(2));
+    assert_eq!(
+        set.stderr,
+        b"error: could not read the variable \"COUNTERSIGN_IMAGES\": expected UTF-8 text, found other bytes\n"
+    );
+}

@@ -16,10 +16,11 @@ use std::collections::BTreeMap;
 
 use crate::base::arn::ProfileArn;
 use crate::base::failure::{Class, Classified};
+use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::domain::notary::{Envelope, Expected, Payload};
-use crate::domain::oci::{Blob, Descriptor, Digest, ImageRef, Manifest, Place, Subject};
-use crate::domain::report::Event;
+use crate::domain::oci::{Blob, Descriptor, Digest, ImageRef, Manifest, Place, RegistryHost, Subject};
+pub use crate::domain::report::Event;
 use crate::domain::trust::{RevocationAnswer, RevocationQuestion};
 use crate::domain::x509::Certificate;
 
@@ -131,6 +132,12 @@ pub trait ReadStore {
     reason = "the runtime is single-threaded; nothing needs Send"
 )]
 pub trait WriteStore: ReadStore {
+    /// Is told that so many uploads will follow, so that what can be opened ahead of need is; never fails, and need
+    /// not be called.
+    async fn prepare(&self, place: &Place, uploads: usize) {
+        let _ = (place, uploads);
+    }
+
     /// Stores a blob, unless it is there.
     ///
     /// # Errors
@@ -217,6 +224,59 @@ impl Classified for StoreError {
             StoreProblem::Tampered { .. } => Class::Tampered,
             StoreProblem::Usage(_) => Class::Usage,
         }
+    }
+
+    fn hint(&self) -> Option<String> {
+        self.hint.clone()
+    }
+}
+
+/// Knows how to log in to registries.
+#[expect(
+    async_fn_in_trait,
+    reason = "the runtime is single-threaded; nothing needs Send"
+)]
+pub trait Logins {
+    /// Finds the login for a registry; [`Login::Anonymous`] where none is known.
+    ///
+    /// # Errors
+    /// [`LoginError`] where there should be one and it cannot be had.
+    async fn login(&self, host: &RegistryHost) -> Result<Login, LoginError>;
+
+    /// Is told that the registry no longer takes the last login, so that a cached one is asked for anew.
+    fn forget(&self, host: &RegistryHost) {
+        let _ = host;
+    }
+}
+
+/// How to log in to a registry.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// `user:password`, sent in whatever way the registry asks for it (RFC 7617; distribution, `spec/auth/token.md`).
+    Password(Secret<String>),
+    /// `user:password` for a registry known to take it as Basic: sent with the first request, unasked (Amazon ECR).
+    Basic(Secret<String>),
+    /// No login.
+    Anonymous,
+}
+
+/// Why there is no login for a registry.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no login for {host}: {reason}")]
+pub struct LoginError {
+    /// What to do about it.
+    pub class: Class,
+    /// The registry.
+    pub host: RegistryHost,
+    /// Why, without foreign text that is not quoted.
+    pub reason: String,
+    /// How to fix it.
+    pub hint: Option<String>,
+}
+
+impl Classified for LoginError {
+    fn class(&self) -> Class {
+        self.class
     }
 
     fn hint(&self) -> Option<String> {

@@ -15,7 +15,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod aws;
 pub mod ci;
 pub mod layout;
 pub mod local_key;
+pub mod net;
+pub mod pace;
+pub mod registry;
 pub mod trust_files;

@@ -1,7 +1,12 @@
 //! Integration tests: one link, one file per behaviour.
 
+#[path = "../support/mod.rs"]
+pub mod support;
+
 #[cfg(test)]
 mod architecture;
+#[cfg(test)]
+mod aws;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
@@ -11,9 +16,12 @@ mod faults;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
+mod judges;
+#[cfg(test)]
 mod layout;
 #[cfg(test)]
 mod readme;
+mod registry;
 #[cfg(test)]
 mod tampering;
 #[cfg(test)]

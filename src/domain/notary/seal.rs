@@ -9,7 +9,7 @@ use crate::base::foreign::Foreign;
 use crate::base::json;
 use crate::base::limits::Bounds;
 use crate::base::tree::{DocumentError, Value};
-use crate::domain::x509::{Certificate, Thumbprint};
+use crate::domain::x509::{Certificate, ChainError, Thumbprint};
 
 /// What a returned envelope must be before it may be pushed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,9 @@ pub enum SealError {
     /// The payload has members that nobody asked for.
     #[error("the signer added to the payload")]
     Members(#[source] DocumentError),
+    /// A certificate was not valid at the signing time that the signer claims.
+    #[error("the signer used a certificate outside its validity")]
+    Validity(#[source] ChainError),
     /// Another signing scheme.
     #[error("expected the signing scheme {expected} from the signer, found {found}")]
     Scheme {
@@ -118,6 +121,10 @@ impl SealedEnvelope {
         let payload = intact.signed_payload()?;
         payload.check_target(asked.target())?;
         payload.check_metadata(asked.metadata())?;
+        intact
+            .chain()
+            .valid_at(intact.attributes().time())
+            .map_err(SealError::Validity)?;
         if intact.scheme() != expected.scheme() {
             return Err(SealError::Scheme {
                 expected: expected.scheme(),

@@ -150,11 +150,6 @@ impl Case {
         std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// Where a file or directory that `inputs` names by its path is.
-    pub(crate) fn path_at(&self, relative: &str) -> PathBuf {
-        self.root.join(relative)
-    }
-
     /// An input, `null` when absent.
     pub(crate) fn input(&self, name: &str) -> &Value {
         self.inputs.get(name).unwrap_or(&Value::Null)

@@ -10,6 +10,8 @@ mod aws;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod docs;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod faults;

@@ -6,6 +6,7 @@ use super::judge::Judge;
 use super::progress::Progress;
 use super::tell::{self, MadeNow};
 use super::{Backends, InspectJob, Recursive, Stop, resolve, scope};
+use crate::base::limits;
 use crate::domain::plan::Step;
 use crate::domain::report::{Failure, RunReport, TargetState};
 use crate::seams::{Observer, ReadStore, Revocation};
@@ -24,6 +25,7 @@ pub async fn inspect<S: ReadStore, R: Revocation, O: Observer>(
         trust: job.trust.as_ref(),
         metadata: &BTreeMap::new(),
         clock: backends.clock,
+        limit: limits::SIGNATURES_JUDGED,
     };
     let progress = Progress::new(backends.observer, 0);
     let work = async {

@@ -18,6 +18,7 @@ use super::tell::{self, Assessment, MadeNow};
 use super::{Backends, Provenance, RunJob, Stop, Target, scope};
 use crate::base::failure::Cause;
 use crate::base::foreign::Foreign;
+use crate::base::limits;
 use crate::domain::oci::Digest;
 use crate::domain::plan::{self, Action, Found, Step, Wanted};
 use crate::domain::provenance::BuildFacts;
@@ -41,6 +42,7 @@ pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
         trust: Some(&job.trust),
         metadata: &job.metadata,
         clock: backends.clock,
+        limit: limits::SIGNATURES_JUDGED,
     };
     let run = Run {
         job,

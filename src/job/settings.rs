@@ -166,6 +166,8 @@ pub struct VerifyJob {
     pub metadata: BTreeMap<String, String>,
     /// What signatures are held against.
     pub trust: Trust,
+    /// Signatures judged per image; [`crate::base::limits::SIGNATURES_JUDGED`] but in tests, no flag sets it.
+    pub max_signatures: usize,
     /// As in [`RunJob`].
     pub repository: Option<Repository>,
     /// How many at once, and how long.

@@ -50,7 +50,9 @@ pub(super) fn standing(signatures: &[Judged]) -> Standing {
     let rank = |judged: &&Judged| match &judged.finding {
         Judgement::Unreadable(error) => (error.class() == Class::Tampered, None),
         Judgement::Judged(Outcome::Rejected(rejected)) => (false, Some(rejected.reason())),
-        Judgement::Judged(_) | Judgement::Malformed(_) | Judgement::NotJudged => (false, None),
+        Judgement::Judged(_) | Judgement::Malformed(_) | Judgement::NotJudged | Judgement::PastLimit(_) => {
+            (false, None)
+        }
     };
     match signatures.iter().max_by_key(rank) {
         None => Standing::Absent,
@@ -67,6 +69,14 @@ fn obstacle(judged: &Judged) -> Obstacle {
             class: Class::Unavailable,
             rule: Rule::SignatureUnsupported,
             message: "there is no trust policy to judge it by".to_owned(),
+            expected: None,
+            found: None,
+            about,
+        },
+        Judgement::PastLimit(limit) => Obstacle {
+            class: Class::Unavailable,
+            rule: Rule::TooManyReferrers,
+            message: past_limit(*limit),
             expected: None,
             found: None,
             about,
@@ -91,6 +101,11 @@ fn obstacle(judged: &Judged) -> Obstacle {
             }
         }
     }
+}
+
+/// Why a signature was left alone though there is a policy.
+pub(super) fn past_limit(limit: usize) -> String {
+    format!("not judged: at most {limit} signatures of one image are, the most promising first")
 }
 
 /// An accepted signature is never an obstacle; saying so here keeps the match exhaustive without a panic.

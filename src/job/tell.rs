@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::judge::{Judged, Judgement};
 use super::observe::{Observed, ObservedAttestation};
 use super::resolve::Unit;
-use super::standing::{Obstacle, Standing, attestation_obstacle, standing};
+use super::standing::{Obstacle, Standing, attestation_obstacle, past_limit, standing};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::Foreign;
 use crate::domain::oci::{Descriptor, Digest};
@@ -220,6 +220,7 @@ impl Judged {
             }
             Judgement::Malformed(why) => ("rejected", Some(why.clone())),
             Judgement::NotJudged => ("listed", None),
+            Judgement::PastLimit(limit) => ("unknown", Some(past_limit(*limit))),
             Judgement::Unreadable(error) => {
                 let cause = Cause::of(error);
                 let word = if cause.class == Class::Tampered {
@@ -235,16 +236,12 @@ impl Judged {
 
 fn signature(judged: &Judged, made: &MadeNow) -> SignatureReport {
     let (verdict, reason) = judged.verdict();
-    let validations: &[Validation] = match judged.outcome() {
-        Some(Outcome::Accepted(accepted)) => accepted.validations(),
-        Some(Outcome::Rejected(rejected)) => rejected.validations(),
-        None => &[],
-    };
-    let accepted = judged.accepted();
-    let envelope = accepted.map(crate::domain::trust::Accepted::envelope);
+    let outcome = judged.outcome();
+    let validations = outcome.map(Outcome::validations).unwrap_or_default();
+    let envelope = outcome.and_then(Outcome::envelope);
     SignatureReport {
         digest: judged.descriptor.digest.clone(),
-        identity: accepted.map(|accepted| accepted.identity().clone()),
+        identity: outcome.and_then(Outcome::identity).cloned(),
         verdict,
         reason,
         made_now: made.contains(&judged.descriptor.digest),

@@ -24,6 +24,7 @@ pub async fn verify<S: ReadStore, R: Revocation, O: Observer>(
         trust: Some(&job.trust),
         metadata: &job.metadata,
         clock: backends.clock,
+        limit: job.max_signatures,
     };
     let limits = job.concurrency;
     let judged = pool::each(

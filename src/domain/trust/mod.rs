@@ -25,6 +25,7 @@
 pub mod attestation;
 mod authenticity;
 pub mod aws;
+mod candidate;
 mod derived;
 mod dn;
 mod examine;
@@ -43,6 +44,7 @@ mod timeliness;
 mod trust_store;
 pub mod verifier;
 
+pub use candidate::Promise;
 pub use derived::{DerivedError, DerivedTrust, TrustFile, aws_roots};
 pub use dn::{DistinguishedName, DnError};
 pub use examine::{Evidence, Examination, Requirements, examine};

@@ -5,6 +5,7 @@ use super::publish::{Finished, publish};
 use super::watch::Watch;
 use super::{Scene, derive, trust};
 use crate::base::failure::Cause;
+use crate::base::limits::SIGNATURES_JUDGED;
 use crate::cli::VerifySettings;
 use crate::domain::plan::Step;
 use crate::edge::ci::OutputDir;
@@ -36,6 +37,7 @@ async fn work(settings: &VerifySettings, scene: &Scene<'_>) -> Result<Finished, 
         require_digest: settings.require_digest,
         metadata: settings.metadata.clone(),
         trust: loaded.trust,
+        max_signatures: SIGNATURES_JUDGED,
         repository: settings.repository.clone(),
         concurrency: settings.concurrency,
         authority: settings.authority.clone(),

@@ -13,6 +13,7 @@
 //! ```
 
 mod attest;
+mod explain;
 mod inspect;
 mod judge;
 mod name;
@@ -34,12 +35,13 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use explain::explain;
 pub use inspect::inspect;
 pub use name::{NameError, NameProblem, name_targets};
 pub use run::run;
 pub use settings::{
-    BuilderId, Concurrency, GivenPolicy, InspectJob, Provenance, Recursive, RunJob, Source, Target, Trust,
-    VerifyJob,
+    BuilderId, Concurrency, ExplainJob, GivenPolicy, InspectJob, Provenance, Recursive, RunJob, Source,
+    Target, Trust, VerifyJob,
 };
 pub use stop::{Signal, Stop, Stopper, stop_channel};
 pub use targets::{ListedTarget, list_targets, targets_json, targets_matrix, targets_text};

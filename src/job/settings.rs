@@ -188,3 +188,16 @@ pub struct InspectJob {
     /// Longest time for the whole.
     pub timeout: Duration,
 }
+
+/// Say why one image counts as signed, or does not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExplainJob {
+    /// The image.
+    pub target: Target,
+    /// What signatures are held against.
+    pub trust: Trust,
+    /// As in [`RunJob`].
+    pub repository: Option<Repository>,
+    /// Longest time for the whole.
+    pub timeout: Duration,
+}

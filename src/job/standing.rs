@@ -8,7 +8,7 @@ use crate::base::foreign::Foreign;
 use crate::domain::oci::Digest;
 use crate::domain::report::Rule;
 use crate::domain::trust::attestation::{AttestationFault, AttestationOutcome};
-use crate::domain::trust::{Outcome, Reason, Rejected};
+use crate::domain::trust::{Outcome, Rejected};
 
 /// How a subject stands.
 #[derive(Debug)]
@@ -123,25 +123,11 @@ fn internal(about: Digest) -> Obstacle {
 fn rejection(rejected: &Rejected, about: Digest) -> Obstacle {
     Obstacle {
         class: rejected.class(),
-        rule: rule_of(rejected.reason()),
+        rule: Rule::of_refusal(rejected.reason()),
         message: rejected.message().to_owned(),
         expected: rejected.expected().map(str::to_owned),
         found: rejected.found().cloned(),
         about,
-    }
-}
-
-/// The rule that a reason for refusal falls under.
-pub(super) const fn rule_of(reason: Reason) -> Rule {
-    match reason {
-        Reason::Malformed | Reason::Integrity | Reason::Chain => Rule::SignatureInvalid,
-        Reason::OtherSubject => Rule::SignatureOtherSubject,
-        Reason::Unsupported => Rule::SignatureUnsupported,
-        Reason::UntrustedRoot => Rule::SignatureUntrustedRoot,
-        Reason::UntrustedIdentity | Reason::Metadata => Rule::SignatureUntrustedIdentity,
-        Reason::Expired => Rule::SignatureExpired,
-        Reason::RevocationUnknown => Rule::RevocationUnknown,
-        Reason::Revoked => Rule::SignatureRevoked,
     }
 }
 

@@ -431,3 +431,60 @@ fn the_limit_is_kept_to_and_what_was_not_judged_is_never_taken_for_good() {
     assert_eq!(with(1).failures, []);
     assert_eq!(with(7).failures, []);
 }
+
+#[test]
+fn an_explanation_ends_as_the_verification_does() {
+    let world = World::new();
+    let explained = || {
+        let job = ExplainJob {
+            target: world.target(),
+            trust: world.trust(),
+            repository: None,
+            timeout: Duration::from_mins(1),
+        };
+        block_on(explain(&job, world.backends(&Layout::new()), &stop_channel().1)).unwrap()
+    };
+    let before = explained();
+    assert_eq!(before.conclusion().rule, Some(Rule::SignatureMissing));
+    assert_eq!(before.conclusion().class, world.verify(|_| {}).worst_failure());
+    world.run(&world.job());
+    let after = explained();
+    assert_eq!(after.conclusion().class, None);
+    assert!(
+        after.text().contains("authenticity (enforce) passed"),
+        "{}",
+        after.text()
+    );
+    litter(&world, 2);
+    assert_eq!(explained().conclusion(), after.conclusion());
+}
+
+#[test]
+fn no_policy_for_an_image_is_explained_not_an_error() {
+    let world = World::new();
+    let trust = Trust {
+        policy: crate::domain::trust::TrustPolicyDocument::parse(
+            br#"{"version": "1.0", "trustPolicies": [{"name": "other", "registryScopes": ["registry.example.com/other"],
+                "signatureVerification": {"level": "skip"}}]}"#,
+        )
+        .unwrap(),
+        ..world.trust()
+    };
+    let explained = |repository: Option<&str>| {
+        let job = ExplainJob {
+            target: world.target(),
+            trust: trust.clone(),
+            repository: repository.map(|text| {
+                match text.parse::<crate::domain::oci::ImageRef>().unwrap().place() {
+                    Place::Repository(repository) => repository.clone(),
+                    Place::Layout(_) => panic!("a repository"),
+                }
+            }),
+            timeout: Duration::from_mins(1),
+        };
+        let explanation = block_on(explain(&job, world.backends(&Layout::new()), &stop_channel().1)).unwrap();
+        explanation.conclusion().class
+    };
+    assert_eq!(explained(None), Some(Class::Usage));
+    assert_eq!(explained(Some("registry.example.com/other")), None);
+}

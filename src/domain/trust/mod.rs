@@ -39,7 +39,7 @@ mod scope;
 mod semver;
 mod store_name;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod timeliness;
 mod trust_store;
 pub mod verifier;

@@ -16,6 +16,8 @@ mod documents;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod front_door;
+#[cfg(test)]
 mod generated;
 #[cfg(test)]
 mod interop;

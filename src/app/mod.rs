@@ -38,6 +38,7 @@ use crate::job::{Stop, stop_channel};
 struct Scene<'a> {
     environment: &'a Environment,
     writer: &'a Writer,
+    host: Host,
     stop: &'a Stop,
 }
 
@@ -74,6 +75,7 @@ pub async fn call(argv: Vec<OsString>, stop: &Stop) -> u8 {
             let scene = Scene {
                 environment: &environment,
                 writer: &writer,
+                host,
                 stop,
             };
             let done = dispatch(*invocation, &scene).await;

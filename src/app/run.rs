@@ -9,8 +9,7 @@ use crate::base::time::Timestamp;
 use crate::cli::{CliError, Origins, ProvenanceWish, RunSettings};
 use crate::domain::plan::Step;
 use crate::domain::provenance::BuildFacts;
-use crate::domain::report::Verdict;
-use crate::edge::ci::OutputDir;
+use crate::edge::ci::{Host, OutputDir};
 use crate::edge::local_key::LocalKey;
 use crate::job::{self, Provenance, RunJob};
 
@@ -56,20 +55,14 @@ pub(super) async fn work(
         repository: settings.repository.clone(),
         concurrency: settings.concurrency,
         authority: settings.authority.clone(),
+        in_ci: scene.host != Host::Terminal,
     };
     let (signer, watch) = (AnySigner::LocalKey(key), Watch::new(scene));
     let ended = watch
         .over(job::run(&job, &signer, watch.backends(&store), scene.stop))
         .await;
-    let mut report = ended?;
-    if settings.dry_run {
-        report.verdict = Verdict::Planned;
-    }
-    for target in &mut report.targets {
-        target.plan.extend(job.authority.iter().cloned());
-    }
     Ok(Finished {
-        report,
+        report: ended?,
         trust: loaded.files,
     })
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::judge::Judge;
 use super::progress::Progress;
+use super::standing::Demand;
 use super::tell::{self, MadeNow};
 use super::{Backends, InspectJob, Recursive, Stop, resolve, scope};
 use crate::base::limits;
@@ -36,7 +37,7 @@ pub async fn inspect<S: ReadStore, R: Revocation, O: Observer>(
         for unit in units {
             let scope = scope(unit.subject.place(), job.repository.as_ref());
             let observed = judge.observe(&unit.subject, &scope).await?;
-            reports.push(tell::assess(&unit, &observed, false, &MadeNow::new()));
+            reports.push(tell::assess(&unit, &observed, Demand::Found, &MadeNow::new()));
         }
         Ok(reports)
     };
@@ -57,6 +58,7 @@ pub async fn inspect<S: ReadStore, R: Revocation, O: Observer>(
             });
         }
     }
+    super::forget_unjudged(&mut report);
     report.finished = backends.clock.now();
     report
 }

@@ -110,12 +110,19 @@ fn blank_report(command: &'static str, started: Timestamp) -> RunReport {
 
 /// Takes back what targets were to be held against where nothing was judged, so that no report calls them checked.
 fn forget_unjudged(report: &mut RunReport) {
-    if report
-        .targets
-        .iter()
-        .all(|target| target.state == TargetState::Skipped)
-    {
+    let judged = |target: &TargetReport| match target.state {
+        TargetState::Signed | TargetState::Kept | TargetState::Verified | TargetState::Rejected => true,
+        TargetState::Planned | TargetState::Skipped | TargetState::Failed | TargetState::NotStarted => false,
+    };
+    if !report.targets.iter().any(judged) {
         report.checked = None;
+    }
+}
+
+/// Names in every target's plan the authority that came from a variable.
+fn name_authority(report: &mut RunReport, authority: &[String]) {
+    for target in &mut report.targets {
+        target.plan.extend(authority.iter().cloned());
     }
 }
 

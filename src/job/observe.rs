@@ -26,6 +26,8 @@ pub(super) struct Observed {
     pub(super) referrers: usize,
     /// The policy that says not to look at signatures here, where one does: nothing was judged.
     pub(super) skipped_by: Option<String>,
+    /// Whether there was anything to judge by.
+    pub(super) judged: bool,
 }
 
 /// One attestation found on a subject.
@@ -90,6 +92,7 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
             attestations: attestations.into_iter().collect::<Result<_, _>>()?,
             others: sorted.others,
             referrers,
+            judged: self.trust.is_some() && skipped_by.is_none(),
             skipped_by: skipped_by.map(str::to_owned),
         })
     }

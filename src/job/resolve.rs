@@ -87,7 +87,7 @@ pub(super) async fn resolve(
                 target.image
             ),
             hint: Some(
-                "name the image as place@sha256:…; `countersign targets --resolve` prints it".to_owned(),
+                "name the image as place@sha256:…; `countersign inspect` prints it".to_owned(),
             ),
         });
     }

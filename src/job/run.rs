@@ -14,6 +14,7 @@ use super::pool;
 use super::progress::Progress;
 use super::resolve::{self, Unit};
 use super::sign::{self, Signings};
+use super::standing::Demand;
 use super::tell::{self, Assessment, MadeNow};
 use super::{Backends, Provenance, RunJob, Stop, Target, scope};
 use crate::base::failure::Cause;
@@ -22,7 +23,9 @@ use crate::base::limits;
 use crate::domain::oci::Digest;
 use crate::domain::plan::{self, Action, Found, Step, Wanted};
 use crate::domain::provenance::BuildFacts;
-use crate::domain::report::{Event, Failure, Finding, Level, Rule, RunReport, TargetReport, TargetState};
+use crate::domain::report::{
+    Event, Failure, Finding, Level, Rule, RunReport, TargetReport, TargetState, Verdict,
+};
 use crate::domain::trust::Accepted;
 use crate::seams::{Observer, Revocation, Signer, SignerIdentity, WriteStore};
 
@@ -56,9 +59,21 @@ pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
     report.checked = Some(job.trust.checked.clone());
     report.signer = Some(signer_in_words(signer.identity()));
     run.all_targets(&mut report).await;
+    if job.dry_run {
+        report.verdict = Verdict::Planned;
+    }
+    report.findings.extend(local_signer(job, signer.identity()));
+    super::name_authority(&mut report, &job.authority);
     super::forget_unjudged(&mut report);
     report.finished = backends.clock.now();
     report
+}
+
+/// A note where a key file signs in CI: every step of the job can read it.
+fn local_signer(job: &RunJob, identity: &SignerIdentity) -> Option<Finding> {
+    let local = matches!(identity, SignerIdentity::LocalKey(_));
+    let message = "a local key signs in CI, where every step of the job can read it";
+    (local && job.in_ci).then(|| Finding::new(Rule::LocalSigner, message))
 }
 
 fn signer_in_words(identity: &SignerIdentity) -> Foreign {
@@ -314,13 +329,15 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         plan: Vec<String>,
         progress: &Progress<'_, O>,
     ) -> Last {
-        let demands = self.facts(looked).is_some();
         let made = self.made.borrow();
+        let demand = Demand::Written {
+            provenance: self.facts(looked).is_some(),
+        };
         let Assessment {
             mut report,
             mut findings,
             failure,
-        } = tell::assess(&looked.unit, observed, demands, &made);
+        } = tell::assess(&looked.unit, observed, demand, &made);
         let mut failures: Vec<Failure> = failure.into_iter().map(|cause| progress.failure(cause)).collect();
         if let Some(now) = moved {
             let (finding, cause) = tag_moved(&looked.unit, &now);

@@ -151,6 +151,8 @@ pub struct RunJob {
     pub concurrency: Concurrency,
     /// Authority that came from a variable, as `signing-profile from COUNTERSIGN_SIGNING_PROFILE`; named in the plan.
     pub authority: Vec<String>,
+    /// Whether the job runs in CI, where a local key is worth a note.
+    pub in_ci: bool,
 }
 
 /// Judge what is in the store and write nothing to it.

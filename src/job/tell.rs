@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::judge::{Judged, Judgement};
 use super::observe::{Observed, ObservedAttestation};
 use super::resolve::Unit;
-use super::standing::{Obstacle, Standing, attestation_obstacle, past_limit, standing};
+use super::standing::{Demand, Obstacle, Standing, Weighed, past_limit, standing, weigh};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::Foreign;
 use crate::domain::oci::{Descriptor, Digest};
@@ -32,12 +32,13 @@ pub(super) struct Assessment {
 pub(super) fn assess(
     unit: &Unit,
     observed: &Observed,
-    demands_provenance: bool,
+    demand: Demand,
     made: &MadeNow,
 ) -> Assessment {
-    let obstacles = match observed.skipped_by {
-        Some(_) => Vec::new(),
-        None => obstacles(unit, observed, demands_provenance),
+    let (obstacles, asides) = if observed.judged {
+        obstacles(unit, observed, weigh(&observed.attestations, demand, made))
+    } else {
+        Default::default()
     };
     let worst = obstacles.iter().max_by_key(|obstacle| obstacle.class);
     let failure = worst.map(|obstacle| Cause {
@@ -46,6 +47,10 @@ pub(super) fn assess(
         hint: None,
     });
     let mut findings: Vec<Finding> = obstacles.iter().map(finding).collect();
+    findings.extend(asides.iter().map(|aside| Finding {
+        level: report::Level::Warning,
+        ..finding(aside)
+    }));
     findings.extend(remarks(unit, observed));
     let state = match (&failure, &observed.skipped_by) {
         (Some(_), _) => TargetState::Rejected,
@@ -61,7 +66,7 @@ pub(super) fn assess(
         attestations: observed
             .attestations
             .iter()
-            .map(|found| attestation(found, made))
+            .map(|found| attestation(found, observed.judged, made))
             .collect(),
         tree: Some(tree(unit, observed)),
         ..bare(unit, state)
@@ -111,7 +116,8 @@ pub(super) fn find_again(unit: &Unit, observed: &Observed, written: &[Digest]) -
     Ok(())
 }
 
-fn obstacles(unit: &Unit, observed: &Observed, demands_provenance: bool) -> Vec<Obstacle> {
+/// What stands in the way of a unit, and what is only said.
+fn obstacles(unit: &Unit, observed: &Observed, weighed: Weighed) -> (Vec<Obstacle>, Vec<Obstacle>) {
     let signature = match standing(&observed.signatures) {
         Standing::Good => None,
         Standing::Absent => Some(absent(
@@ -121,14 +127,15 @@ fn obstacles(unit: &Unit, observed: &Observed, demands_provenance: bool) -> Vec<
         )),
         Standing::Bad(obstacle) => Some(obstacle),
     };
-    let provenance = (demands_provenance && observed.attestations.is_empty())
+    let provenance = weighed
+        .provenance_missing
         .then(|| absent(unit, Rule::AttestationMissing, "no provenance is there"));
-    let attestations = observed.attestations.iter().filter_map(attestation_obstacle);
-    signature
+    let obstacles = signature
         .into_iter()
-        .chain(attestations)
+        .chain(weighed.obstacles)
         .chain(provenance)
-        .collect()
+        .collect();
+    (obstacles, weighed.remarks)
 }
 
 /// A report about a unit of which nothing but its name and digest is known yet.
@@ -277,8 +284,9 @@ fn validation(validation: &Validation) -> ValidationReport {
     }
 }
 
-fn attestation(found: &ObservedAttestation, made: &MadeNow) -> AttestationReport {
+fn attestation(found: &ObservedAttestation, judged: bool, made: &MadeNow) -> AttestationReport {
     let (verdict, reason) = match &found.outcome {
+        _ if !judged => ("listed", None),
         AttestationOutcome::Accepted(_) => ("accepted", None),
         AttestationOutcome::Rejected { message, .. } => ("rejected", Some(message.clone())),
     };
@@ -306,7 +314,7 @@ fn attestation(found: &ObservedAttestation, made: &MadeNow) -> AttestationReport
 /// The referrer tree of a unit.
 pub(super) fn tree(unit: &Unit, observed: &Observed) -> TreeNode {
     let signatures = observed.signatures.iter().map(signature_node);
-    let attestations = observed.attestations.iter().map(attestation_node);
+    let attestations = observed.attestations.iter().map(|found| attestation_node(found, observed.judged));
     let others = observed.others.iter().map(|descriptor| {
         let kind = descriptor
             .artifact_type
@@ -329,6 +337,7 @@ pub(super) fn tree(unit: &Unit, observed: &Observed) -> TreeNode {
     let platforms: Vec<&str> = unit.platforms.iter().map(Foreign::raw).collect();
     let note = (!platforms.is_empty()).then(|| Foreign::new(platforms.join(", ")));
     let standing = match standing(&observed.signatures) {
+        _ if !observed.judged => report::Standing::Listed,
         Standing::Good => report::Standing::Verified,
         Standing::Bad(obstacle) if obstacle.class != Class::Rejected && obstacle.class != Class::Tampered => {
             report::Standing::Unknown
@@ -357,9 +366,10 @@ fn signature_node(judged: &Judged) -> TreeNode {
     node(&judged.descriptor, "signature", note, standing, Vec::new())
 }
 
-fn attestation_node(found: &ObservedAttestation) -> TreeNode {
+fn attestation_node(found: &ObservedAttestation, judged: bool) -> TreeNode {
     let statement = found.statement.as_ref().ok();
     let (standing, note) = match &found.outcome {
+        _ if !judged => (report::Standing::Listed, None),
         AttestationOutcome::Accepted(_) => {
             let builder = statement.and_then(|statement| statement.builder());
             (

@@ -92,6 +92,7 @@ impl World {
                 fail_fast: false,
             },
             authority: Vec::new(),
+            in_ci: false,
         }
     }
 

@@ -13,14 +13,21 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod allow;
 mod backends;
 mod demo;
 mod derive;
+mod identity;
 mod inspect;
 mod listen;
+mod logins;
+mod network;
+mod overrides;
 mod publish;
 mod run;
+mod services;
 mod signals;
+mod signer;
 mod targets;
 mod trust;
 mod verify;
@@ -36,6 +43,7 @@ use crate::job::{Stop, stop_channel};
 
 /// What one call works in.
 struct Scene<'a> {
+    host: Host,
     environment: &'a Environment,
     writer: &'a Writer,
     host: Host,
@@ -73,6 +81,7 @@ pub async fn call(argv: Vec<OsString>, stop: &Stop) -> u8 {
                 writer.warning(warning);
             }
             let scene = Scene {
+                host,
                 environment: &environment,
                 writer: &writer,
                 host,

@@ -1,9 +1,10 @@
 //! `countersign verify`: judge what is in the store, write nothing to it.
 
-use super::backends::AnyStore;
+use super::derive::Deriving;
 use super::publish::{Finished, publish};
+use super::services::{self, Services};
 use super::watch::Watch;
-use super::{Scene, derive, trust};
+use super::{Scene, trust};
 use crate::base::failure::Cause;
 use crate::base::limits::SIGNATURES_JUDGED;
 use crate::cli::VerifySettings;
@@ -24,11 +25,19 @@ async fn work(settings: &VerifySettings, scene: &Scene<'_>) -> Result<Finished, 
         .iter()
         .map(|text| (text.place.as_str(), text.text.as_str()));
     let targets = job::name_targets(texts).map_err(|error| Cause::of(&error))?;
-    let store = AnyStore::default();
-    store.serves(targets.iter().map(|target| &target.image))?;
-    let repository = settings.repository.as_ref();
-    let derived = derive::of_key(settings.key.as_ref(), &settings.trust, repository, scene)?;
-    let Some(loaded) = trust::load(&settings.trust, derived.as_ref(), repository)? else {
+    let profile = services::profile(&settings.services)?;
+    let watch = Watch::new(scene);
+    let judges = settings.key.is_none();
+    let services = Services::open(&settings.services, &targets, judges, &watch, scene)?;
+    let scopes = trust::scopes(&targets, settings.repository.as_ref());
+    let deriving = Deriving {
+        key: settings.key.as_ref(),
+        profile: profile.as_ref(),
+        named: &settings.trust,
+        scopes: &scopes,
+    };
+    let derived = deriving.derive(&services, scene).await?;
+    let Some(loaded) = trust::load(&settings.trust, derived.as_ref(), &scopes)? else {
         return Err(super::bug("neither signer nor policy was given"));
     };
     let job = VerifyJob {
@@ -42,12 +51,13 @@ async fn work(settings: &VerifySettings, scene: &Scene<'_>) -> Result<Finished, 
         concurrency: settings.concurrency,
         authority: settings.authority.clone(),
     };
-    let watch = Watch::new(scene);
     let ended = watch
-        .over(job::verify(&job, watch.backends(&store), scene.stop))
+        .over(job::verify(&job, watch.backends(&services), scene.stop))
         .await;
+    let mut report = ended?;
+    report.findings.extend(services.findings);
     Ok(Finished {
-        report: ended?,
+        report,
         trust: loaded.files,
     })
 }

@@ -24,6 +24,7 @@ mod error;
 mod inputs;
 mod origin;
 mod pages;
+mod services;
 mod settings;
 mod table;
 mod words;
@@ -32,8 +33,9 @@ pub use error::{CliError, ConfigProblem};
 pub use inputs::{Heard, Listener, Page, listen};
 pub use origin::{Naming, Origin, Origins};
 pub use pages::{action_inputs, exit_codes_table, inputs_table, variables_table};
+pub use services::{AwsSettings, RegistrySettings, ServiceSettings};
 pub use settings::{
     DemoSettings, ImageText, InspectSettings, Invocation, KeyChoice, Look, ProvenanceWish, ReportSettings,
     RunSettings, Settings, TargetsSettings, TrustFiles, VerifySettings,
 };
-pub use words::{Color, FailOn, Format, TargetsFormat};
+pub use words::{Color, FailOn, Format, Overrides, TargetsFormat};

@@ -8,6 +8,8 @@ mod architecture;
 #[cfg(test)]
 mod aws;
 #[cfg(test)]
+mod aws_run;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod docs;

@@ -56,7 +56,12 @@ fn default(
     profile: Option<&ProfileName>,
     repositories: &[(&Repository, &str)],
 ) -> Result<AllowList, Cause> {
-    let role = settings.services.aws.roles.first().map(|role| &role.arn().account);
+    let role = settings
+        .services
+        .aws
+        .roles
+        .first()
+        .map(|role| &role.arn().account);
     let profile = || profile.and_then(ProfileName::arn).map(|arn| &arn.arn().account);
     let Some(account) = role.or_else(profile) else {
         let (first, named_at) = repositories.first().ok_or_else(|| super::bug("no repository"))?;
@@ -80,7 +85,9 @@ fn default(
         .map(Repository::host)
         .collect();
     let globs = hosts.into_iter().map(|host| format!("{host}/**").parse());
-    let globs = globs.collect::<Result<_, _>>().map_err(|error| Cause::of(&error))?;
+    let globs = globs
+        .collect::<Result<_, _>>()
+        .map_err(|error| Cause::of(&error))?;
     let words = format!("the ECR registries of the account {account} (the default)");
     Ok(AllowList::new(globs, words))
 }

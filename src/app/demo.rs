@@ -7,7 +7,8 @@ use super::publish::{Finished, publish};
 use super::{Scene, run, said};
 use crate::base::failure::{Cause, Classified};
 use crate::cli::{
-    DemoSettings, Format, ImageText, KeyChoice, Origins, ProvenanceWish, RunSettings, ServiceSettings, TrustFiles,
+    DemoSettings, Format, ImageText, KeyChoice, Origins, ProvenanceWish, RunSettings, ServiceSettings,
+    TrustFiles,
 };
 use crate::domain::plan::Step;
 use crate::edge::ci::OutputDir;

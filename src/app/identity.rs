@@ -76,12 +76,7 @@ pub(super) fn open(
 }
 
 /// A role is assumed with the job's token where the host has one, else with the credentials that are there.
-fn base(
-    settings: &AwsSettings,
-    region: &Region,
-    wire: &Wire<'_>,
-    scene: &Scene<'_>,
-) -> Result<Base, Cause> {
+fn base(settings: &AwsSettings, region: &Region, wire: &Wire<'_>, scene: &Scene<'_>) -> Result<Base, Cause> {
     let named = settings.id_token.as_deref();
     let source = match settings.roles.as_slice() {
         [] => None,
@@ -100,7 +95,12 @@ fn base(
     }
     let audience = settings.audience.clone().unwrap_or_else(|| {
         let china = region.partition() == Partition::China;
-        if china { "sts.amazonaws.com.cn" } else { "sts.amazonaws.com" }.to_owned()
+        if china {
+            "sts.amazonaws.com.cn"
+        } else {
+            "sts.amazonaws.com"
+        }
+        .to_owned()
     });
     let (client, counter) = (wire.client.clone(), wire.counter.clone());
     Ok(Base::Token(IdToken::new(move || {
@@ -123,7 +123,11 @@ fn base(
 fn session_name(scene: &Scene<'_>) -> SessionName {
     let get = |name| scene.environment.get(name).unwrap_or_default();
     SessionName::from_text(&match scene.host {
-        Host::GitHub => format!("countersign-{}-{}", get("GITHUB_RUN_ID"), get("GITHUB_REPOSITORY")),
+        Host::GitHub => format!(
+            "countersign-{}-{}",
+            get("GITHUB_RUN_ID"),
+            get("GITHUB_REPOSITORY")
+        ),
         Host::GitLab => format!("countersign-{}", get("CI_JOB_ID")),
         Host::CodeBuild => format!("countersign-{}", get("CODEBUILD_BUILD_ID")),
         Host::Terminal => "countersign".to_owned(),

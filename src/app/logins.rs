@@ -52,7 +52,9 @@ pub(super) fn logins(
     });
     let directory = scene.environment.get("DOCKER_CONFIG").map(PathBuf::from);
     let home = || Some(Path::new(scene.environment.get("HOME")?).join(".docker"));
-    let file = directory.or_else(home).map(|directory| directory.join("config.json"));
+    let file = directory
+        .or_else(home)
+        .map(|directory| directory.join("config.json"));
     let docker = file.filter(|file| file.is_file()).map(|file| {
         let bytes = read_named(&file).map_err(|error| Cause::of(&error))?;
         DockerConfig::parse(&bytes).map_err(|error| Cause::of(&error))

@@ -18,7 +18,9 @@ pub(super) fn network(environment: &Environment) -> Result<Network, Cause> {
         value.map(str::to_owned)
     };
     Ok(Network {
-        roots: roots.collect::<Result<_, _>>().map_err(|error| Cause::of(&error))?,
+        roots: roots
+            .collect::<Result<_, _>>()
+            .map_err(|error| Cause::of(&error))?,
         https_proxy: either("HTTPS_PROXY", "https_proxy"),
         http_proxy: either("HTTP_PROXY", "http_proxy"),
         no_proxy: either("NO_PROXY", "no_proxy"),

@@ -104,7 +104,10 @@ impl Services {
         name: &ProfileName,
         roots: Vec<Certificate>,
     ) -> Result<SigningProfile, Cause> {
-        let aws = self.aws.as_ref().ok_or_else(|| super::bug("a profile without AWS"))?;
+        let aws = self
+            .aws
+            .as_ref()
+            .ok_or_else(|| super::bug("a profile without AWS"))?;
         let profile = Box::pin(aws.signing_profile(name, roots)).await;
         profile.map_err(|error| Cause::of(&error))
     }

@@ -485,15 +485,7 @@ pub(super) const LATER_COMMANDS: [&str; 11] = [
 
 /// Inputs of the contract that are not built yet, and the commands that will take them.
 pub(super) const LATER_INPUTS: &[(&[&str], &[&str])] = &[
-    (
-        TAKES_IMAGES,
-        &[
-            "images-from",
-            "images-format",
-            "digest",
-            "names",
-        ],
-    ),
+    (TAKES_IMAGES, &["images-from", "images-format", "digest", "names"]),
     (
         &["run", "verify"],
         &[
@@ -504,10 +496,7 @@ pub(super) const LATER_INPUTS: &[(&[&str], &[&str])] = &[
             "sarif-location",
         ],
     ),
-    (
-        &["run"],
-        &["mode", "lift-buildkit", "attest", "untrusted"],
-    ),
+    (&["run"], &["mode", "lift-buildkit", "attest", "untrusted"]),
     (&["targets"], &["resolve"]),
     (&["verify"], &["blob", "signature"]),
 ];

@@ -98,7 +98,11 @@ pub(super) fn services(
         aws: aws(args.aws, signer.signing_profile.clone(), origins)?,
         registry: RegistrySettings {
             plain_http: registry.plain_http,
-            login: login(registry.registry_username, registry.registry_password_from, origins)?,
+            login: login(
+                registry.registry_username,
+                registry.registry_password_from,
+                origins,
+            )?,
             request_timeout: registry.request_timeout.0,
         },
         overrides,
@@ -109,7 +113,9 @@ fn aws(args: AwsArgs, profile: Option<String>, origins: &Origins) -> Result<AwsS
     if args.session_policy == SessionPolicy::Auto {
         return Err(CliError::NotYet {
             what: format!("{} auto", origins.spell("session-policy")),
-            instead: Some("give the role no more than it needs; docs/guides/aws.md has the policy".to_owned()),
+            instead: Some(
+                "give the role no more than it needs; docs/guides/aws.md has the policy".to_owned(),
+            ),
         });
     }
     if args.role_arn.is_none() && !args.role_chain.is_empty() {
@@ -143,7 +149,10 @@ fn login(
     match (user, password_from) {
         (None, None) => Ok(None),
         (Some(user), Some(from)) => Ok(Some((user, from))),
-        (Some(_), None) => Err(missing("registry-password-from", "the password of the registry's user")),
+        (Some(_), None) => Err(missing(
+            "registry-password-from",
+            "the password of the registry's user",
+        )),
         (None, Some(_)) => Err(missing("registry-username", "the user whose password it is")),
     }
 }

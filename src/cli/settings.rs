@@ -8,10 +8,10 @@ use super::args::{
     AUTHORITY, Cli, Command, DemoArgs, ImagesArgs, InspectArgs, KeyArgs, LookArgs, PoolArgs, ReportArgs,
     RunArgs, SignerArgs, TimeoutArgs, TrustArgs, VerifyArgs,
 };
-use super::services::{ServiceSettings, services};
 use super::error::CliError;
 use super::inputs::Page;
 use super::origin::{Naming, Origins};
+use super::services::{ServiceSettings, services};
 use super::words::{Color, FailOn, Format, Pair, ProvenanceMode, Reach, SignerKind, TargetsFormat};
 use super::{pages, words};
 use crate::base::foreign::quote;
@@ -278,7 +278,10 @@ fn demo(args: DemoArgs, origins: &Origins) -> Result<(Settings, Look), CliError>
 fn run(args: RunArgs, origins: &Origins) -> Result<(Settings, Look), CliError> {
     let look = look(&args.look, origins)?;
     if args.signer.signer == SignerKind::Aws && args.signer.signing_profile.is_none() {
-        return Err(no_profile(origins, "say --signer local to sign with a key of your own"));
+        return Err(no_profile(
+            origins,
+            "say --signer local to sign with a key of your own",
+        ));
     }
     let settings = RunSettings {
         images: images(&args.images, origins)?,

@@ -50,6 +50,41 @@ pub(super) struct Judge<'a, S, R> {
     pub(super) limit: usize,
 }
 
+impl<S, R: Revocation> Judge<'_, S, R> {
+    /// The same judge over another view of the store.
+    pub(super) fn over<'b, T>(&'b self, store: &'b T) -> Judge<'b, T, R> {
+        Judge {
+            store,
+            revocation: self.revocation,
+            trust: self.trust,
+            metadata: self.metadata,
+            clock: self.clock,
+        }
+    }
+
+    /// Asks what the judgement of a signature at hand will ask, so that the answers are there in time: who answers asks
+    /// nobody twice in one run.
+    pub(super) async fn ask_ahead(&self, subject: &Subject, scope: &str, evidence: &Evidence) {
+        let Some(trust) = self.trust else { return };
+        if let Ok(Applicable::Judge(policy)) = trust.policy.applicable(scope) {
+            let (store, wanted) = (&trust.store, &trust.requirements);
+            let now = self.clock.now();
+            let pending = trust::examine(evidence, subject, policy, store, wanted, now);
+            self.conclude(pending).await;
+        }
+    }
+
+    /// Asks what the signature's judgement still waits for, all at once.
+    async fn conclude(&self, pending: Pending) -> Outcome {
+        let asked = pending
+            .questions()
+            .iter()
+            .map(|question| self.revocation.answer(question));
+        let answers = join_all(asked).await.into_iter().enumerate().collect();
+        pending.conclude(&answers)
+    }
+}
+
 impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
     /// The policy that says not to look, where one does.
     pub(super) fn skipped(&self, scope: &str) -> Result<Option<&str>, trust::PolicyError> {
@@ -148,15 +183,5 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
             manifest: manifest.digest().clone(),
             envelope: Envelope::new(format, bytes),
         })
-    }
-
-    /// Asks what the signature's judgement still waits for, all at once.
-    async fn conclude(&self, pending: Pending) -> Outcome {
-        let asked = pending
-            .questions()
-            .iter()
-            .map(|question| self.revocation.answer(question));
-        let answers = join_all(asked).await.into_iter().enumerate().collect();
-        pending.conclude(&answers)
     }
 }

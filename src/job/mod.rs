@@ -12,6 +12,7 @@
 //! assert_eq!(stop.signal().map(Signal::exit_code), Some(143));
 //! ```
 
+mod ahead;
 mod attest;
 mod explain;
 mod inspect;

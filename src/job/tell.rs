@@ -78,6 +78,14 @@ pub(super) fn assess(
     }
 }
 
+/// Whether everything that was written is listed, however it is judged.
+pub(super) fn is_listed(observed: &Observed, written: &[Digest]) -> bool {
+    let signatures = observed.signatures.iter().map(|judged| &judged.descriptor.digest);
+    let attestations = observed.attestations.iter().map(|found| &found.descriptor.digest);
+    let listed: Vec<&Digest> = signatures.chain(attestations).collect();
+    written.iter().all(|digest| listed.contains(&digest))
+}
+
 /// Demands that what a run wrote is there when it is read back, and accepted.
 ///
 /// # Errors

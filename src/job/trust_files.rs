@@ -34,7 +34,11 @@ pub fn default_store(policy: &TrustPolicyDocument, derived: Option<&DerivedTrust
     let own = |kind| -> Vec<_> {
         let stores = derived.into_iter().flat_map(|derived| derived.store().iter());
         let stores = stores.filter(|(name, _)| name.kind() == kind);
-        stores.filter_map(|(_, roots)| roots.ok()).flatten().cloned().collect()
+        stores
+            .filter_map(|(_, roots)| roots.ok())
+            .flatten()
+            .cloned()
+            .collect()
     };
     let mut store = TrustStore::default();
     for name in policy.stores() {

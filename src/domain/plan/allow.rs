@@ -142,7 +142,10 @@ impl Classified for NotAllowed {
     }
 
     fn hint(&self) -> Option<String> {
-        Some(format!("where it is meant to be signed, add --allow '{}'", self.repository))
+        Some(format!(
+            "where it is meant to be signed, add --allow '{}'",
+            self.repository
+        ))
     }
 }
 
@@ -178,8 +181,13 @@ mod tests {
     #[test]
     fn a_name_outside_is_named_with_its_source_and_the_list() {
         let list = AllowList::new(vec![glob("r.example/team/*")], "r.example/team/*".to_owned());
-        assert_eq!(list.check(&"r.example/team/web".parse().unwrap(), "--images"), Ok(()));
-        let error = list.check(&"r.example/web".parse().unwrap(), "--images").unwrap_err();
+        assert_eq!(
+            list.check(&"r.example/team/web".parse().unwrap(), "--images"),
+            Ok(())
+        );
+        let error = list
+            .check(&"r.example/web".parse().unwrap(), "--images")
+            .unwrap_err();
         assert_eq!(
             error.to_string(),
             "r.example/web, named by --images, is outside of what may be signed: r.example/team/*"

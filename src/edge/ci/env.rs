@@ -19,27 +19,63 @@ pub struct Variable {
 
 /// Every variable that is read besides `COUNTERSIGN_*` and `INPUT_*`, by name.
 pub const REGISTER: &[Variable] = &[
-    hidden("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GitHub Actions: what a job shows to be given an identity token"),
-    shown("ACTIONS_ID_TOKEN_REQUEST_URL", "GitHub Actions: where a job that may have an identity token asks for one"),
-    shown("AWS_CA_BUNDLE", "a PEM file of certificate roots besides the embedded ones"),
-    shown("AWS_DEFAULT_REGION", "the AWS region, where `AWS_REGION` is not set"),
-    shown("AWS_EC2_METADATA_DISABLED", "`true`: no instance metadata service is asked for credentials; `false`: it is there"),
-    shown("AWS_EC2_METADATA_SERVICE_ENDPOINT", "where the instance metadata service is, which says that there is one"),
+    hidden(
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "GitHub Actions: what a job shows to be given an identity token",
+    ),
+    shown(
+        "ACTIONS_ID_TOKEN_REQUEST_URL",
+        "GitHub Actions: where a job that may have an identity token asks for one",
+    ),
+    shown(
+        "AWS_CA_BUNDLE",
+        "a PEM file of certificate roots besides the embedded ones",
+    ),
+    shown(
+        "AWS_DEFAULT_REGION",
+        "the AWS region, where `AWS_REGION` is not set",
+    ),
+    shown(
+        "AWS_EC2_METADATA_DISABLED",
+        "`true`: no instance metadata service is asked for credentials; `false`: it is there",
+    ),
+    shown(
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        "where the instance metadata service is, which says that there is one",
+    ),
     shown("AWS_ENDPOINT_URL", "where every AWS service is"),
     shown("AWS_ENDPOINT_URL_ECR", "where the ECR API is"),
-    shown("AWS_ENDPOINT_URL_SIGNER", "where AWS Signer is, its data plane included"),
+    shown(
+        "AWS_ENDPOINT_URL_SIGNER",
+        "where AWS Signer is, its data plane included",
+    ),
     shown("AWS_ENDPOINT_URL_SIGNER_DATA", "where AWS Signer's data plane is"),
     shown("AWS_ENDPOINT_URL_STS", "where STS is"),
-    shown("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "`true`: the variables above do not count"),
-    shown("AWS_REGION", "the AWS region, where neither `region` nor a profile's ARN names one"),
-    shown("AWS_USE_DUALSTACK_ENDPOINT", "`true`: the services' addresses with IPv6"),
+    shown(
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        "`true`: the variables above do not count",
+    ),
+    shown(
+        "AWS_REGION",
+        "the AWS region, where neither `region` nor a profile's ARN names one",
+    ),
+    shown(
+        "AWS_USE_DUALSTACK_ENDPOINT",
+        "`true`: the services' addresses with IPv6",
+    ),
     shown("AWS_USE_FIPS_ENDPOINT", "`true`: the services' FIPS addresses"),
     shown("CI_JOB_ID", "GitLab CI/CD: names the session of a role"),
     shown("CODEBUILD_BUILD_ARN", "set by AWS CodeBuild: this is a build"),
     shown("CODEBUILD_BUILD_ID", "AWS CodeBuild: names the session of a role"),
     shown("COLUMNS", "width of the terminal, for the progress line"),
-    shown("DOCKER_CONFIG", "the directory of Docker's `config.json`; default `~/.docker`"),
-    shown("GITHUB_ACTIONS", "`true` on GitHub Actions: inputs count, variables do not"),
+    shown(
+        "DOCKER_CONFIG",
+        "the directory of Docker's `config.json`; default `~/.docker`",
+    ),
+    shown(
+        "GITHUB_ACTIONS",
+        "`true` on GitHub Actions: inputs count, variables do not",
+    ),
     shown("GITHUB_REPOSITORY", "GitHub Actions: names the session of a role"),
     shown("GITHUB_RUN_ID", "GitHub Actions: names the session of a role"),
     shown("GITLAB_CI", "`true` on GitLab CI/CD"),
@@ -48,10 +84,19 @@ pub const REGISTER: &[Variable] = &[
     hidden("HTTP_PROXY", "the proxy for `http:` addresses"),
     shown("NO_COLOR", "not empty: no colours (no-color.org)"),
     shown("NO_PROXY", "hosts that are reached without a proxy"),
-    shown("SOURCE_DATE_EPOCH", "seconds since 1970: when the attestation says it was made (reproducible-builds.org)"),
-    shown("SSL_CERT_FILE", "a PEM file of certificate roots besides the embedded ones"),
+    shown(
+        "SOURCE_DATE_EPOCH",
+        "seconds since 1970: when the attestation says it was made (reproducible-builds.org)",
+    ),
+    shown(
+        "SSL_CERT_FILE",
+        "a PEM file of certificate roots besides the embedded ones",
+    ),
     shown("TERM", "`dumb`: no colours and no progress line"),
-    shown("XDG_STATE_HOME", "where the local CA is kept, in `countersign/` (XDG Base Directory Specification)"),
+    shown(
+        "XDG_STATE_HOME",
+        "where the local CA is kept, in `countersign/` (XDG Base Directory Specification)",
+    ),
     hidden("http_proxy", "the same as `HTTP_PROXY`, which it stands behind"),
     hidden("https_proxy", "the same as `HTTPS_PROXY`, which it stands behind"),
     shown("no_proxy", "the same as `NO_PROXY`, which it stands behind"),
@@ -76,7 +121,10 @@ const fn hidden(name: &'static str, meaning: &'static str) -> Variable {
 /// The value of a variable that an input names, as `id-token` does; read from the process when it is needed, since no
 /// register can list it.
 pub(super) fn named(name: &str) -> Option<Secret<String>> {
-    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let is_name = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if !is_name {
         return None;
     }

@@ -8,7 +8,10 @@ fn told(stage: &Stage) -> (String, usize, usize) {
     let entries = stage.world.ledger().entries();
     let lines = entries.iter().zip(&waves).map(|(entry, wave)| {
         let request = &entry.request;
-        format!("{wave:>3}  {} {} ({} {})\n", entry.service, entry.operation, request.method, request.path)
+        format!(
+            "{wave:>3}  {} {} ({} {})\n",
+            entry.service, entry.operation, request.method, request.path
+        )
     });
     let last = waves.iter().copied().max().unwrap_or(0);
     (lines.collect(), entries.len(), last)

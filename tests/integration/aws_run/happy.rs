@@ -25,7 +25,14 @@ fn an_image_is_signed_attested_and_verified() {
     let role = crate::support::aws::ROLE;
     for command in ["verify", "inspect"] {
         let ended = stage.call(&[
-            command, "--role-arn", role, "--signing-profile", PROFILE, "--trust-store", store, &image,
+            command,
+            "--role-arn",
+            role,
+            "--signing-profile",
+            PROFILE,
+            "--trust-store",
+            store,
+            &image,
         ]);
         assert_eq!(ended.code, 0, "{command}: {}", ended.everything());
     }

@@ -155,9 +155,9 @@ impl Stage {
         let entries = self.world.ledger().entries();
         let signed = entries.iter().filter(|entry| entry.operation == "SignPayload");
         let writes = ["PUT", "POST", "DELETE", "PATCH"];
-        let written = entries.iter().filter(|entry| {
-            entry.service == "registry" && writes.contains(&entry.request.method.as_str())
-        });
+        let written = entries
+            .iter()
+            .filter(|entry| entry.service == "registry" && writes.contains(&entry.request.method.as_str()));
         (signed.count(), written.count())
     }
 }

@@ -46,7 +46,6 @@ struct Scene<'a> {
     host: Host,
     environment: &'a Environment,
     writer: &'a Writer,
-    host: Host,
     stop: &'a Stop,
 }
 
@@ -84,7 +83,6 @@ pub async fn call(argv: Vec<OsString>, stop: &Stop) -> u8 {
                 host,
                 environment: &environment,
                 writer: &writer,
-                host,
                 stop,
             };
             let done = dispatch(*invocation, &scene).await;

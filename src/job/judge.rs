@@ -59,6 +59,7 @@ impl<S, R: Revocation> Judge<'_, S, R> {
             trust: self.trust,
             metadata: self.metadata,
             clock: self.clock,
+            limit: self.limit,
         }
     }
 

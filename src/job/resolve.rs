@@ -78,9 +78,7 @@ pub(super) async fn resolve(
                 "expected a digest, found {} (require-digest is set)",
                 target.image
             ),
-            hint: Some(
-                "name the image as place@sha256:…; `countersign inspect` prints it".to_owned(),
-            ),
+            hint: Some("name the image as place@sha256:…; `countersign inspect` prints it".to_owned()),
         });
     }
     let Resolved { subject, manifest } = store

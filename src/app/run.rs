@@ -15,7 +15,7 @@ use crate::domain::provenance::BuildFacts;
 use crate::domain::trust::DerivedTrust;
 use crate::edge::ci::{Host, OutputDir};
 use crate::edge::local_key::LocalKey;
-use crate::job::{self, Provenance, RunJob};
+use crate::job::{self, Provenance, RunJob, Surroundings};
 
 pub(super) async fn run(settings: &RunSettings, origins: &Origins, scene: &Scene<'_>) -> Result<u8, Cause> {
     let out = OutputDir::prove(&settings.report.output_dir).map_err(|error| Cause::of(&error))?;
@@ -64,7 +64,10 @@ pub(super) async fn work(
         repository: settings.repository.clone(),
         concurrency: settings.concurrency,
         authority: settings.authority.clone(),
-        in_ci: scene.host != Host::Terminal,
+        surroundings: match scene.host {
+            Host::Terminal => Surroundings::Terminal,
+            Host::GitHub | Host::GitLab | Host::CodeBuild => Surroundings::Ci,
+        },
     };
     let ended = watch
         .over(job::run(&job, &signer, watch.backends(&services), scene.stop))
@@ -118,17 +121,28 @@ fn expiring(key: LocalKey, settings: &RunSettings) -> Result<LocalKey, Cause> {
 
 /// What the provenance says: what was typed; no host vouches for anything yet.
 fn provenance(wish: &ProvenanceWish, origins: &Origins) -> Result<Provenance, Cause> {
-    let missing = |name: &str| {
+    let missing = |names: &[&str]| {
         let why = "for provenance outside a known CI host; or give provenance off".to_owned();
-        let argument = origins.spell(name);
+        let names: Vec<String> = names.iter().map(|name| origins.spell(name)).collect();
+        let argument = names.join(" and ");
         Cause::of(&CliError::Missing { argument, why })
     };
     match wish {
         ProvenanceWish::Off => Ok(Provenance::Off),
+        ProvenanceWish::Auto {
+            builder: Some(builder),
+            source: Some(source),
+        } => {
+            let facts = BuildFacts::manual(builder.clone(), source.clone());
+            Ok(Provenance::Attach(Box::new(facts)))
+        }
         ProvenanceWish::Auto { builder, source } => {
-            let builder = builder.clone().ok_or_else(|| missing("builder-id"))?;
-            let source = source.clone().ok_or_else(|| missing("source"))?;
-            Ok(Provenance::Attach(Box::new(BuildFacts::manual(builder, source))))
+            let wanted = [("builder-id", builder.is_none()), ("source", source.is_none())];
+            let names: Vec<&str> = wanted
+                .iter()
+                .filter_map(|(name, is_missing)| is_missing.then_some(*name))
+                .collect();
+            Err(missing(&names))
         }
     }
 }

@@ -59,18 +59,23 @@ impl Revocation for AnyRevocation {
 
 /// Reads the local key, or makes it.
 pub(super) fn local_key(choice: &KeyChoice, scene: &Scene<'_>) -> Result<LocalKey, Cause> {
+    let read = |path: &Path| read_named(path).map_err(|error| Cause::of(&error));
     match choice {
         KeyChoice::Files {
             key: Some(key),
             chain,
         } => {
-            let key = read_named(key).map_err(|error| Cause::of(&error))?;
-            let chain = read_named(chain).map_err(|error| Cause::of(&error))?;
-            LocalKey::read(&key, &chain, Clock::System)
+            let (pem, certificates) = (read(key)?, read(chain)?);
+            LocalKey::read(&pem, &certificates, Clock::System).map_err(|error| {
+                let (cause, key, chain) = (Cause::of(&error), key.display(), chain.display());
+                let message = format!("could not sign with {key} and {chain}: {}", cause.message);
+                Cause { message, ..cause }
+            })
         }
-        KeyChoice::Files { key: None, .. } | KeyChoice::Made => LocalKey::kept(&state(scene)?, Clock::System),
+        KeyChoice::Files { key: None, .. } | KeyChoice::Made => {
+            LocalKey::kept(&state(scene)?, Clock::System).map_err(|error| Cause::of(&error))
+        }
     }
-    .map_err(|error| Cause::of(&error))
 }
 
 /// Where the CA that was made once is kept.

@@ -42,7 +42,7 @@ pub use name::{NameError, NameProblem, name_targets};
 pub use run::run;
 pub use settings::{
     BuilderId, Concurrency, ExplainJob, GivenPolicy, InspectJob, Provenance, Recursive, RunJob, Source,
-    Target, Trust, VerifyJob,
+    Surroundings, Target, Trust, VerifyJob,
 };
 pub use stop::{Signal, Stop, Stopper, stop_channel};
 pub use targets::{ListedTarget, list_targets, targets_json, targets_matrix, targets_text};

@@ -21,7 +21,7 @@ use super::sign::{self, Signings};
 use super::standing::Demand;
 use super::tell::{self, Assessment, MadeNow};
 use super::write::Written;
-use super::{Backends, Provenance, RunJob, Stop, Target, scope};
+use super::{Backends, Provenance, RunJob, Stop, Surroundings, Target, scope};
 use crate::base::failure::Cause;
 use crate::base::foreign::{Foreign, quote};
 use crate::base::limits;
@@ -86,7 +86,7 @@ pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
 fn local_signer(job: &RunJob, identity: &SignerIdentity) -> Option<Finding> {
     let local = matches!(identity, SignerIdentity::LocalKey(_));
     let message = "a local key signs in CI, where every step of the job can read it";
-    (local && job.in_ci).then(|| Finding::new(Rule::LocalSigner, message))
+    (local && job.surroundings == Surroundings::Ci).then(|| Finding::new(Rule::LocalSigner, message))
 }
 
 fn signer_in_words(identity: &SignerIdentity) -> Foreign {

@@ -45,6 +45,16 @@ pub struct Concurrency {
     pub fail_fast: bool,
 }
 
+/// Where a job runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Surroundings {
+    /// On somebody's machine.
+    #[default]
+    Terminal,
+    /// In a job of a CI system, whose steps share everything: a local key is worth a note there.
+    Ci,
+}
+
 /// Whether a provenance is attached, and what it says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Provenance {
@@ -171,8 +181,8 @@ pub struct RunJob {
     pub concurrency: Concurrency,
     /// Authority that came from a variable, as `signing-profile from COUNTERSIGN_SIGNING_PROFILE`; named in the plan.
     pub authority: Vec<String>,
-    /// Whether the job runs in CI, where a local key is worth a note.
-    pub in_ci: bool,
+    /// Where the job runs.
+    pub surroundings: Surroundings,
 }
 
 /// Judge what is in the store and write nothing to it.

@@ -92,7 +92,7 @@ impl World {
                 fail_fast: false,
             },
             authority: Vec::new(),
-            in_ci: false,
+            surroundings: Surroundings::Terminal,
         }
     }
 

@@ -230,7 +230,7 @@ fn keys_and_chains_that_do_not_do() {
     }
     for (flaw, words) in [
         (Flaw::Curve, &["P-384", "P-256"][..]),
-        (Flaw::Expired, &["expired"]),
+        (Flaw::Expired, &["valid at", "until"]),
         (Flaw::NotForCode, &["code"]),
     ] {
         let (key, leaf, root) = chain(flaw);

@@ -65,6 +65,8 @@ fn a_second_run_signs_nothing_writes_nothing_and_says_why() {
 fn resign_signs_again_and_says_that_there_are_two() {
     let scratch = Scratch::new();
     scratch.demo();
+    // Within the same second the same key makes the same signature.
+    std::thread::sleep(Duration::from_millis(1_100));
     let run = ["run", "--signer=local", DEMO, "--resign", "--provenance=off"];
     scratch.expect(0, &run);
     let report = scratch.report();

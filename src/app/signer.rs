@@ -1,6 +1,6 @@
 //! Whoever signs, and whoever knows what was revoked: closed sets, by data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Scene;
 use crate::base::failure::{Cause, Class};

@@ -15,7 +15,7 @@ use crate::seams::{Clock, NotChecked, Revocation, SignError, Signature, Signer, 
 
 /// Whoever signs.
 pub(super) enum AnySigner {
-    LocalKey(LocalKey),
+    LocalKey(Box<LocalKey>),
     Profile(Box<SigningProfile>),
 }
 
@@ -44,7 +44,7 @@ impl Signer for AnySigner {
 
 /// Whoever knows what was revoked.
 pub(super) enum AnyRevocation {
-    Aws(SignerRevocation),
+    Aws(Box<SignerRevocation>),
     NotChecked(NotChecked),
 }
 

@@ -496,17 +496,16 @@ fn given(world: &World, level: &str, identity: &str) -> Trust {
         panic!("a local key")
     };
     let derived = DerivedTrust::local(&[RegistryScope::Every], &chain[0], chain.last().unwrap()).unwrap();
-    let (stores, identities) = match level {
-        "skip" => ("[]".to_owned(), "[]".to_owned()),
-        _ => {
-            let names: Vec<String> = derived
-                .document()
-                .stores()
-                .iter()
-                .map(ToString::to_string)
-                .collect();
-            (format!("{names:?}"), format!("[{identity:?}]"))
-        }
+    let (stores, identities) = if level == "skip" {
+        ("[]".to_owned(), "[]".to_owned())
+    } else {
+        let names: Vec<String> = derived
+            .document()
+            .stores()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        (format!("{names:?}"), format!("[{identity:?}]"))
     };
     let text = format!(
         r#"{{"version": "1.0", "trustPolicies": [{{"name": "given", "registryScopes": ["registry.example.com/web"],
@@ -526,8 +525,8 @@ fn given(world: &World, level: &str, identity: &str) -> Trust {
 const NOBODY: &str = "x509.subject: C=US, ST=WA, O=Nobody";
 
 /// The repository that the given policies speak for.
-fn scoped() -> Option<Repository> {
-    Some("registry.example.com/web".parse().unwrap())
+fn scoped() -> Repository {
+    "registry.example.com/web".parse().unwrap()
 }
 
 #[test]
@@ -536,7 +535,7 @@ fn what_a_policy_only_logs_is_told_beside_verified() {
     world.run(&world.job());
     let report = world.verify(|job| {
         job.trust = given(&world, "audit", NOBODY);
-        job.repository = scoped();
+        job.repository = Some(scoped());
     });
     assert_eq!(report.failures, []);
     let told: Vec<_> = report.findings.iter().map(|finding| finding.rule).collect();
@@ -552,7 +551,7 @@ fn a_signature_that_the_policy_refuses_is_never_stored() {
     let world = World::new();
     let job = RunJob {
         trust: given(&world, "strict", NOBODY),
-        repository: scoped(),
+        repository: Some(scoped()),
         ..world.job()
     };
     let report = world.run(&job);
@@ -580,7 +579,7 @@ fn a_run_under_a_policy_that_skips_is_a_mistake() {
     let world = World::new();
     let job = RunJob {
         trust: given(&world, "skip", NOBODY),
-        repository: scoped(),
+        repository: Some(scoped()),
         ..world.job()
     };
     let report = world.run(&job);
@@ -635,7 +634,7 @@ fn a_policy_that_asks_no_more_than_the_signer_s_own_stays_a_self_check() {
     let own = format!("x509.subject: {}", chain[0].subject());
     let report = world.verify(|job| {
         job.trust = given(&world, "strict", &own);
-        job.repository = scoped();
+        job.repository = Some(scoped());
     });
     assert_eq!(report.checked, Some(crate::domain::report::Checked::SelfChecked));
 }

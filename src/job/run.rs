@@ -395,8 +395,9 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let wrote = report.signatures.iter().any(|signature| signature.made_now)
             || report.attestations.iter().any(|attestation| attestation.made_now);
         report.plan = plan;
+        let worst = failures.iter().map(|failure| failure.cause.class).max();
         report.state = match (failures.is_empty(), wrote) {
-            (false, _) => tell::refused_state(failures.iter().map(|failure| failure.cause.class)),
+            (false, _) => worst.map_or(TargetState::Rejected, tell::stopped_by),
             (true, true) => TargetState::Signed,
             (true, false) => TargetState::Kept,
         };

@@ -219,7 +219,7 @@ fn has_accepted(attestations: &[ObservedAttestation], predicate_type: &str) -> b
 }
 
 /// What stands in the way of an attestation, if something does.
-fn attestation_obstacle(attestation: &ObservedAttestation) -> Option<Obstacle> {
+pub(super) fn attestation_obstacle(attestation: &ObservedAttestation) -> Option<Obstacle> {
     let AttestationOutcome::Rejected {
         fault,
         message,

@@ -5,7 +5,9 @@ use std::collections::HashSet;
 use super::judge::{Judged, Judgement};
 use super::observe::{Observed, ObservedAttestation};
 use super::resolve::Unit;
-use super::standing::{Demand, Obstacle, Standing, Weighed, past_limit, standing, weigh};
+use super::standing::{
+    Demand, Obstacle, Standing, Weighed, attestation_obstacle, past_limit, standing, weigh,
+};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::{Foreign, quote};
 use crate::domain::oci::{Descriptor, Digest};
@@ -48,7 +50,7 @@ pub(super) fn assess(unit: &Unit, observed: &Observed, demand: Demand, made: &Ma
     }));
     findings.extend(remarks(unit, observed));
     let state = match (&failure, &observed.skipped_by) {
-        (Some(cause), _) => refused_state([cause.class]),
+        (Some(cause), _) => stopped_by(cause.class),
         (None, Some(_)) => TargetState::Skipped,
         (None, None) => TargetState::Verified,
     };
@@ -73,6 +75,14 @@ pub(super) fn assess(unit: &Unit, observed: &Observed, demand: Demand, made: &Ma
     }
 }
 
+/// Where a target stands that something is in the way of: nobody said no where nobody could tell.
+pub(super) const fn stopped_by(class: Class) -> TargetState {
+    match class {
+        Class::Rejected | Class::Tampered => TargetState::Rejected,
+        _ => TargetState::Failed,
+    }
+}
+
 /// Whether everything that was written is listed, however it is judged.
 pub(super) fn is_listed(observed: &Observed, written: &[Digest]) -> bool {
     let signatures = observed.signatures.iter().map(|judged| &judged.descriptor.digest);
@@ -81,20 +91,12 @@ pub(super) fn is_listed(observed: &Observed, written: &[Digest]) -> bool {
     written.iter().all(|digest| listed.contains(&digest))
 }
 
-/// The state of a target that did not reach its goal: rejected only where somebody said no.
-pub(super) fn refused_state(classes: impl IntoIterator<Item = Class>) -> TargetState {
-    match Class::worst(classes) {
-        Some(Class::Rejected | Class::Tampered) => TargetState::Rejected,
-        _ => TargetState::Failed,
-    }
-}
-
 /// Demands that what a run wrote is there when it is read back, and accepted.
 ///
 /// # Errors
 /// Unavailable where it is not listed (running again finishes the job), rejected where it is and does not verify.
 pub(super) fn find_again(unit: &Unit, observed: &Observed, written: &[Digest]) -> Result<(), Cause> {
-    let listed = |digest: &Digest| {
+    let bad = |digest: &Digest| {
         let signature = observed
             .signatures
             .iter()
@@ -103,20 +105,25 @@ pub(super) fn find_again(unit: &Unit, observed: &Observed, written: &[Digest]) -
             .attestations
             .iter()
             .find(|found| found.descriptor.digest == *digest);
-        signature
-            .map(|judged| judged.accepted().is_some())
-            .or(attestation.map(|found| found.outcome.accepted().is_some()))
+        let signature = signature.map(|judged| match standing(std::slice::from_ref(judged)) {
+            Standing::Bad(obstacle) => Some(obstacle),
+            Standing::Good | Standing::Absent => None,
+        });
+        signature.or(attestation.map(attestation_obstacle))
     };
     for digest in written {
-        let (class, what) = match listed(digest) {
-            Some(true) => continue,
-            Some(false) => (Class::Rejected, "is not accepted when it is read back"),
+        let (class, what) = match bad(digest) {
+            Some(None) => continue,
+            Some(Some(obstacle)) => (obstacle.class, obstacle.message),
             None => (
                 Class::Unavailable,
-                "was stored and is not listed when it is read back",
+                "it was stored and is not listed when it is read back".to_owned(),
             ),
         };
-        let message = format!("could not find {digest} on {}: it {what}", unit.subject);
+        let message = format!(
+            "could not find {digest} on {} as it was stored: {what}",
+            unit.subject
+        );
         return Err(Cause {
             class,
             message,

@@ -104,7 +104,11 @@ fn profiles_that_cannot_sign_are_told_apart() {
     set(|profile| profile.status = "Revoked".to_owned());
     expect(&stage.run(&[&image]), 4, &["evoked"]);
     set(|profile| profile.platform = "AWSLambda-SHA384-ECDSA".to_owned());
-    expect(&stage.run(&[&image]), 2, &["AWSLambda-SHA384-ECDSA"]);
+    expect(
+        &stage.run(&[&image]),
+        2,
+        &["of another platform", "Notation-OCI-SHA384-ECDSA"],
+    );
     stage.aws.cloud().state().profiles.clear();
     expect(&stage.run(&[&image]), 5, &["release"]);
     assert_eq!(stage.registry.manifests("web").len(), 1, "nothing was pushed");
@@ -160,7 +164,7 @@ fn words_that_cannot_work_are_usage_and_contact_nobody() {
             &image,
         ]),
         2,
-        &["--role-arn"],
+        &["role-arn", "arn:aws:iam::ACCOUNT:role/NAME"],
     );
     expect(
         &run(&["--signing-profile", PROFILE, "--overrides", "refuse", &image]),

@@ -38,3 +38,33 @@ fn an_image_is_signed_attested_and_verified() {
     }
     assert_eq!(stage.signed_and_written(), (0, 0));
 }
+
+#[test]
+fn one_signature_serves_every_registry_that_holds_the_bytes() {
+    let stage = Stage::new();
+    let digest = stage.registry.put_image("web", "1.4", "an image");
+    let mut images = vec![format!("{}/web:1.4", stage.host)];
+    for repository in ["copies/web", "more/web"] {
+        stage.registry.create(repository);
+        assert_eq!(stage.registry.put_image(repository, "1.4", "an image"), digest);
+        images.push(format!("{}/{repository}:1.4", stage.host));
+    }
+    let images: Vec<&str> = images.iter().map(String::as_str).collect();
+    let ended = stage.run(&images);
+    assert_eq!(ended.code, 0, "{}", ended.everything());
+    assert_eq!(
+        stage.signed_and_written().0,
+        2,
+        "one for the image, one for its provenance"
+    );
+    for repository in ["web", "copies/web", "more/web"] {
+        assert_eq!(
+            stage.registry.referrers(repository, &digest).len(),
+            2,
+            "{repository}"
+        );
+    }
+    stage.world.ledger().clear();
+    assert_eq!(stage.run(&images).code, 0);
+    assert_eq!(stage.signed_and_written(), (0, 0));
+}

@@ -3,17 +3,13 @@
 use super::backends::AnyStore;
 use super::publish::{settle, show};
 use super::watch::Watch;
-use super::{Scene, derive, trust};
+use super::{Scene, derive, images, trust};
 use crate::base::failure::{Cause, Class};
 use crate::cli::{FailOn, InspectSettings};
 use crate::job::{self, InspectJob};
 
 pub(super) async fn inspect(settings: &InspectSettings, scene: &Scene<'_>) -> Result<u8, Cause> {
-    let texts = settings
-        .images
-        .iter()
-        .map(|text| (text.place.as_str(), text.text.as_str()));
-    let targets = job::name_targets(texts).map_err(|error| Cause::of(&error))?;
+    let targets = images::targets(&settings.images, settings.repository.as_ref(), scene)?;
     let [target] = targets.as_slice() else {
         return Err(Cause {
             class: Class::Usage,

@@ -16,6 +16,8 @@
 mod backends;
 mod demo;
 mod derive;
+mod handed;
+mod images;
 mod inspect;
 mod listen;
 mod publish;
@@ -36,6 +38,7 @@ use crate::job::{Stop, stop_channel};
 
 /// What one call works in.
 struct Scene<'a> {
+    host: Host,
     environment: &'a Environment,
     writer: &'a Writer,
     stop: &'a Stop,
@@ -72,6 +75,7 @@ pub async fn call(argv: Vec<OsString>, stop: &Stop) -> u8 {
                 writer.warning(warning);
             }
             let scene = Scene {
+                host,
                 environment: &environment,
                 writer: &writer,
                 stop,

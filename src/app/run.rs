@@ -3,7 +3,7 @@
 use super::backends::{AnySigner, AnyStore, local_key};
 use super::publish::{Finished, publish};
 use super::watch::Watch;
-use super::{Scene, derive, trust};
+use super::{Scene, derive, images, trust};
 use crate::base::failure::{Cause, Class};
 use crate::base::time::Timestamp;
 use crate::cli::{CliError, Origins, ProvenanceWish, RunSettings};
@@ -28,11 +28,7 @@ pub(super) async fn work(
     origins: &Origins,
     scene: &Scene<'_>,
 ) -> Result<Finished, Cause> {
-    let texts = settings
-        .images
-        .iter()
-        .map(|text| (text.place.as_str(), text.text.as_str()));
-    let targets = job::name_targets(texts).map_err(|error| Cause::of(&error))?;
+    let targets = images::targets(&settings.images, settings.repository.as_ref(), scene)?;
     let store = AnyStore::default();
     store.serves(targets.iter().map(|target| &target.image))?;
     let provenance = provenance(&settings.provenance, origins)?;

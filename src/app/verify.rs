@@ -3,7 +3,7 @@
 use super::backends::AnyStore;
 use super::publish::{Finished, publish};
 use super::watch::Watch;
-use super::{Scene, derive, trust};
+use super::{Scene, derive, images, trust};
 use crate::base::failure::Cause;
 use crate::cli::VerifySettings;
 use crate::domain::plan::Step;
@@ -18,11 +18,7 @@ pub(super) async fn verify(settings: &VerifySettings, scene: &Scene<'_>) -> Resu
 }
 
 async fn work(settings: &VerifySettings, scene: &Scene<'_>) -> Result<Finished, Cause> {
-    let texts = settings
-        .images
-        .iter()
-        .map(|text| (text.place.as_str(), text.text.as_str()));
-    let targets = job::name_targets(texts).map_err(|error| Cause::of(&error))?;
+    let targets = images::targets(&settings.images, settings.repository.as_ref(), scene)?;
     let store = AnyStore::default();
     store.serves(targets.iter().map(|target| &target.image))?;
     let repository = settings.repository.as_ref();

@@ -16,6 +16,8 @@ mod faults;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
+mod handoff;
+#[cfg(test)]
 mod judges;
 #[cfg(test)]
 mod layout;

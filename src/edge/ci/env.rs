@@ -18,15 +18,35 @@ pub struct Variable {
 
 /// Every variable that is read besides `COUNTERSIGN_*` and `INPUT_*`, by name.
 pub const REGISTER: &[Variable] = &[
+    shown(
+        "CI_PROJECT_DIR",
+        "GitLab's workspace: files that name images are read below it",
+    ),
     shown("CODEBUILD_BUILD_ARN", "set by AWS CodeBuild: this is a build"),
+    shown(
+        "CODEBUILD_SRC_DIR",
+        "CodeBuild's workspace: files that name images are read below it",
+    ),
     shown("COLUMNS", "width of the terminal, for the progress line"),
     shown(
         "GITHUB_ACTIONS",
         "`true` on GitHub Actions: inputs count, variables do not",
     ),
+    shown(
+        "GITHUB_ARTIFACTS_LIST",
+        "the file of subjects that earlier steps declared, for images-from github-artifacts-list",
+    ),
+    shown(
+        "GITHUB_WORKSPACE",
+        "GitHub's workspace: files that name images are read below it",
+    ),
     shown("GITLAB_CI", "`true` on GitLab CI/CD"),
     shown("HOME", "the user's directory, where no XDG directory is set"),
     shown("NO_COLOR", "not empty: no colours (no-color.org)"),
+    shown(
+        "RUNNER_TEMP",
+        "the runner's temporary directory: files that name images are read below it too",
+    ),
     shown(
         "SOURCE_DATE_EPOCH",
         "seconds since 1970: when the attestation says it was made (reproducible-builds.org)",

@@ -13,12 +13,14 @@
 
 mod env;
 mod files;
+mod handed;
 mod output_dir;
 mod terminal;
 mod writer;
 
 pub use env::{Environment, EnvironmentError, REGISTER, Variable, register_table};
 pub use files::{FileError, read_named};
+pub use handed::{Found, Room, read_input};
 pub use output_dir::{OutputDir, OutputError};
 pub use terminal::state_directory;
 pub use writer::{Shade, Writer};

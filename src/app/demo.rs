@@ -7,7 +7,8 @@ use super::publish::{Finished, publish};
 use super::{Scene, run, said};
 use crate::base::failure::{Cause, Classified};
 use crate::cli::{
-    DemoSettings, Format, ImageText, KeyChoice, Origins, ProvenanceWish, RunSettings, TrustFiles,
+    DemoSettings, Format, ImageText, KeyChoice, Origins, ProvenanceWish, RunSettings, ServiceSettings,
+    TrustFiles,
 };
 use crate::domain::plan::Step;
 use crate::edge::ci::OutputDir;
@@ -49,7 +50,9 @@ fn run_settings(settings: &DemoSettings, image: &str) -> Result<RunSettings, Cau
         repository: None,
         recursive: Recursive::Index,
         require_digest: false,
-        key: settings.key.clone(),
+        key: Some(settings.key.clone()),
+        allow: Vec::new(),
+        services: ServiceSettings::default(),
         expires_in: None,
         resign: false,
         dry_run: false,

@@ -12,6 +12,7 @@ pub(super) struct Read<'a> {
     inputs: Vec<ImageInput>,
     format: Option<&'static Format>,
     repository: Option<&'a Repository>,
+    region: Option<String>,
 }
 
 impl Read<'_> {
@@ -20,7 +21,7 @@ impl Read<'_> {
             inputs: &self.inputs,
             format: self.format,
             repository: self.repository,
-            region: None,
+            region: self.region.as_deref(),
         }
     }
 }
@@ -53,11 +54,14 @@ pub(super) fn read<'a>(
             }),
         }
     }
+    let region = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+    let region = region.iter().find_map(|name| scene.environment.get(name));
     let format = images.iter().find_map(|image| image.format);
     Ok(Read {
         inputs,
         format,
         repository,
+        region: region.map(ToOwned::to_owned),
     })
 }
 

@@ -1,9 +1,10 @@
 //! `countersign inspect`: show what hangs on an image, and whether it verifies.
 
-use super::backends::AnyStore;
+use super::derive::Deriving;
 use super::publish::{settle, show};
+use super::services::{self, Services};
 use super::watch::Watch;
-use super::{Scene, derive, images, trust};
+use super::{Scene, images, trust};
 use crate::base::failure::{Cause, Class};
 use crate::cli::{FailOn, InspectSettings};
 use crate::job::{self, InspectJob};
@@ -17,21 +18,29 @@ pub(super) async fn inspect(settings: &InspectSettings, scene: &Scene<'_>) -> Re
             hint: Some("inspect them one by one".to_owned()),
         });
     };
-    let store = AnyStore::default();
-    store.serves([&target.image])?;
-    let repository = settings.repository.as_ref();
-    let derived = derive::of_key(settings.key.as_ref(), &settings.trust, repository, scene)?;
+    let profile = services::profile(&settings.services)?;
+    let watch = Watch::new(scene);
+    let judges = settings.key.is_none();
+    let services = Services::open(&settings.services, &targets, judges, &watch, scene)?;
+    let scopes = trust::scopes(&targets, settings.repository.as_ref());
+    let deriving = Deriving {
+        key: settings.key.as_ref(),
+        profile: profile.as_ref(),
+        named: &settings.trust,
+        scopes: &scopes,
+    };
+    let derived = deriving.derive(&services, scene).await?;
     let job = InspectJob {
         target: target.clone(),
-        trust: trust::load(&settings.trust, derived.as_ref(), repository)?.map(|loaded| loaded.trust),
+        trust: trust::load(&settings.trust, derived.as_ref(), &scopes)?.map(|loaded| loaded.trust),
         repository: settings.repository.clone(),
         timeout: settings.timeout,
     };
-    let watch = Watch::new(scene);
     let ended = watch
-        .over(job::inspect(&job, watch.backends(&store), scene.stop))
+        .over(job::inspect(&job, watch.backends(&services), scene.stop))
         .await;
     let mut report = ended?;
+    report.findings.extend(services.findings);
     settle(&mut report, FailOn::None, scene);
     Ok(show(&report, settings.format, scene))
 }

@@ -13,16 +13,23 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod allow;
 mod backends;
 mod demo;
 mod derive;
 mod handed;
+mod identity;
 mod images;
 mod inspect;
 mod listen;
+mod logins;
+mod network;
+mod overrides;
 mod publish;
 mod run;
+mod services;
 mod signals;
+mod signer;
 mod targets;
 mod trust;
 mod verify;

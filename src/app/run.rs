@@ -1,16 +1,19 @@
 //! `countersign run`: the main job.
 
-use super::backends::{AnySigner, AnyStore, local_key};
+use super::derive::Deriving;
 use super::publish::{Finished, publish};
+use super::services::{self, Services};
+use super::signer::{AnySigner, local_key};
+use super::trust::Loaded;
 use super::watch::Watch;
-use super::{Scene, derive, images, trust};
+use super::{Scene, allow, derive, images, trust};
 use crate::base::failure::{Cause, Class};
 use crate::base::time::Timestamp;
 use crate::cli::{CliError, Origins, ProvenanceWish, RunSettings};
 use crate::domain::plan::Step;
 use crate::domain::provenance::BuildFacts;
-use crate::domain::report::Verdict;
-use crate::edge::ci::OutputDir;
+use crate::domain::trust::DerivedTrust;
+use crate::edge::ci::{Host, OutputDir};
 use crate::edge::local_key::LocalKey;
 use crate::job::{self, Provenance, RunJob};
 
@@ -29,15 +32,20 @@ pub(super) async fn work(
     scene: &Scene<'_>,
 ) -> Result<Finished, Cause> {
     let targets = images::targets(&settings.images, settings.repository.as_ref(), scene)?;
-    let store = AnyStore::default();
-    store.serves(targets.iter().map(|target| &target.image))?;
+    let profile = services::profile(&settings.services)?;
+    allow::check(settings, profile.as_ref(), &targets)?;
     let provenance = provenance(&settings.provenance, origins)?;
     let created = created(scene)?;
-    let key = expiring(local_key(&settings.key, scene)?, settings)?;
-    let derived = derive::derived(key.chain(), settings.repository.as_ref())?;
-    let Some(loaded) = trust::load(&settings.trust, Some(&derived), settings.repository.as_ref())? else {
-        return Err(super::bug("no trust follows from the signer"));
+    let watch = Watch::new(scene);
+    let services = Services::open(&settings.services, &targets, false, &watch, scene)?;
+    let scopes = trust::scopes(&targets, settings.repository.as_ref());
+    let deriving = Deriving {
+        key: settings.key.as_ref(),
+        profile: profile.as_ref(),
+        named: &settings.trust,
+        scopes: &scopes,
     };
+    let (loaded, signer) = signer(settings, &deriving, &services, scene).await?;
     let job = RunJob {
         command,
         targets,
@@ -52,22 +60,42 @@ pub(super) async fn work(
         repository: settings.repository.clone(),
         concurrency: settings.concurrency,
         authority: settings.authority.clone(),
+        in_ci: scene.host != Host::Terminal,
     };
-    let (signer, watch) = (AnySigner::LocalKey(key), Watch::new(scene));
     let ended = watch
-        .over(job::run(&job, &signer, watch.backends(&store), scene.stop))
+        .over(job::run(&job, &signer, watch.backends(&services), scene.stop))
         .await;
     let mut report = ended?;
-    if settings.dry_run {
-        report.verdict = Verdict::Planned;
-    }
-    for target in &mut report.targets {
-        target.plan.extend(job.authority.iter().cloned());
-    }
+    report.findings.extend(services.findings);
     Ok(Finished {
         report,
         trust: loaded.files,
     })
+}
+
+/// The signer, and what its signatures are held against.
+async fn signer(
+    settings: &RunSettings,
+    deriving: &Deriving<'_>,
+    services: &Services,
+    scene: &Scene<'_>,
+) -> Result<(Loaded, AnySigner), Cause> {
+    let load = |derived: Option<&DerivedTrust>| {
+        let loaded = trust::load(&settings.trust, derived, deriving.scopes)?;
+        loaded.ok_or_else(|| super::bug("no trust follows from the signer"))
+    };
+    match (&settings.key, deriving.profile) {
+        (Some(key), _) => {
+            let key = expiring(local_key(key, scene)?, settings)?;
+            Ok((load(Some(&deriving.key(key.chain())?))?, AnySigner::LocalKey(key)))
+        }
+        (None, Some(name)) => {
+            let loaded = load(deriving.derive(services, scene).await?.as_ref())?;
+            let profile = services.signer(name, derive::roots(&loaded.trust.store)).await?;
+            Ok((loaded, AnySigner::Profile(Box::new(profile))))
+        }
+        (None, None) => Err(super::bug("neither key nor profile was given")),
+    }
 }
 
 fn expiring(key: LocalKey, settings: &RunSettings) -> Result<LocalKey, Cause> {

@@ -1,15 +1,16 @@
 //! What signatures are held against: read from the files that were named, derived from the signer where none was.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::base::failure::{Cause, Class, Classified};
 use crate::base::foreign::Foreign;
 use crate::cli::TrustFiles;
-use crate::domain::oci::{Digest, Repository};
+use crate::domain::oci::{Digest, Place, Repository};
 use crate::domain::trust::{Applicable, DerivedTrust, TrustPolicyDocument, TrustStore};
 use crate::edge::ci::read_named;
 use crate::edge::trust_files::{self, read_policy, read_store};
-use crate::job::{GivenPolicy, Trust, default_store, notation_files, policy_file};
+use crate::job::{GivenPolicy, Target, Trust, default_store, notation_files, policy_file};
 
 /// Trust, and the files that say the same to another verifier.
 pub(super) struct Loaded {
@@ -21,10 +22,10 @@ pub(super) struct Loaded {
 pub(super) fn load(
     named: &TrustFiles,
     derived: Option<&DerivedTrust>,
-    scope: Option<&Repository>,
+    scopes: &[String],
 ) -> Result<Option<Loaded>, Cause> {
     match (&named.policy, &named.store, derived) {
-        (Some(policy), store, derived) => given(policy, store.as_deref(), derived, scope).map(Some),
+        (Some(policy), store, derived) => given(policy, store.as_deref(), derived, scopes).map(Some),
         (None, None, None) => Ok(None),
         (None, None, Some(derived)) => Ok(Some(Loaded {
             trust: Trust::derived(derived),
@@ -32,7 +33,7 @@ pub(super) fn load(
         })),
         (None, Some(path), Some(derived)) => {
             let store = read_store(path, derived.document()).map_err(|error| cause(&error))?;
-            usable(path, &store, derived.document(), scope)?;
+            usable(path, &store, derived.document(), scopes)?;
             Ok(Some(Loaded {
                 files: notation_files(policy_file(derived), &store),
                 trust: Trust {
@@ -53,7 +54,7 @@ fn given(
     path: &Path,
     store_path: Option<&Path>,
     derived: Option<&DerivedTrust>,
-    scope: Option<&Repository>,
+    scopes: &[String],
 ) -> Result<Loaded, Cause> {
     let policy = read_policy(path).map_err(|error| cause(&error))?;
     let bytes = read_named(path).map_err(|error| cause(&error))?;
@@ -68,7 +69,7 @@ fn given(
         Some(path) => read_store(path, &policy.document).map_err(|error| cause(&error))?,
         None => default_store(&policy.document, derived),
     };
-    usable(store_path.unwrap_or(path), &store, &policy.document, scope)?;
+    usable(store_path.unwrap_or(path), &store, &policy.document, scopes)?;
     let policy = GivenPolicy {
         name: Foreign::new(path.to_string_lossy()),
         digest: policy.digest,
@@ -80,20 +81,29 @@ fn given(
     })
 }
 
-/// Refuses stores that the policy for this scope names and that cannot be used.
+/// Refuses stores that the policy for these scopes names and that cannot be used.
 fn usable(
     path: &Path,
     store: &TrustStore,
     policy: &TrustPolicyDocument,
-    scope: Option<&Repository>,
+    scopes: &[String],
 ) -> Result<(), Cause> {
-    let scope = scope.map_or("*".to_owned(), ToString::to_string);
-    match policy.applicable(&scope).map_err(|error| cause(&error))? {
-        Applicable::Judge(policy) => {
-            trust_files::refuse_unusable(path, store, policy).map_err(|error| cause(&error))
+    for scope in scopes {
+        if let Applicable::Judge(policy) = policy.applicable(scope).map_err(|error| cause(&error))? {
+            trust_files::refuse_unusable(path, store, policy).map_err(|error| cause(&error))?;
         }
-        Applicable::Skip(_) => Ok(()),
     }
+    Ok(())
+}
+
+/// The scopes that the targets are judged in: their repositories; for a layout the one it is said to belong to, or `*`.
+pub(super) fn scopes(targets: &[Target], given: Option<&Repository>) -> Vec<String> {
+    let scope = |target: &Target| match target.image.place() {
+        Place::Repository(repository) => repository.to_string(),
+        Place::Layout(_) => given.map_or_else(|| "*".to_owned(), ToString::to_string),
+    };
+    let scopes: BTreeSet<String> = targets.iter().map(scope).collect();
+    scopes.into_iter().collect()
 }
 
 fn cause(error: &impl Classified) -> Cause {

@@ -1,10 +1,12 @@
 //! `countersign verify`: judge what is in the store, write nothing to it.
 
-use super::backends::AnyStore;
+use super::derive::Deriving;
 use super::publish::{Finished, publish};
+use super::services::{self, Services};
 use super::watch::Watch;
-use super::{Scene, derive, images, trust};
+use super::{Scene, images, trust};
 use crate::base::failure::Cause;
+use crate::base::limits::SIGNATURES_JUDGED;
 use crate::cli::VerifySettings;
 use crate::domain::plan::Step;
 use crate::edge::ci::OutputDir;
@@ -19,11 +21,19 @@ pub(super) async fn verify(settings: &VerifySettings, scene: &Scene<'_>) -> Resu
 
 async fn work(settings: &VerifySettings, scene: &Scene<'_>) -> Result<Finished, Cause> {
     let targets = images::targets(&settings.images, settings.repository.as_ref(), scene)?;
-    let store = AnyStore::default();
-    store.serves(targets.iter().map(|target| &target.image))?;
-    let repository = settings.repository.as_ref();
-    let derived = derive::of_key(settings.key.as_ref(), &settings.trust, repository, scene)?;
-    let Some(loaded) = trust::load(&settings.trust, derived.as_ref(), repository)? else {
+    let profile = services::profile(&settings.services)?;
+    let watch = Watch::new(scene);
+    let judges = settings.key.is_none();
+    let services = Services::open(&settings.services, &targets, judges, &watch, scene)?;
+    let scopes = trust::scopes(&targets, settings.repository.as_ref());
+    let deriving = Deriving {
+        key: settings.key.as_ref(),
+        profile: profile.as_ref(),
+        named: &settings.trust,
+        scopes: &scopes,
+    };
+    let derived = deriving.derive(&services, scene).await?;
+    let Some(loaded) = trust::load(&settings.trust, derived.as_ref(), &scopes)? else {
         return Err(super::bug("neither signer nor policy was given"));
     };
     let job = VerifyJob {
@@ -32,16 +42,18 @@ async fn work(settings: &VerifySettings, scene: &Scene<'_>) -> Result<Finished, 
         require_digest: settings.require_digest,
         metadata: settings.metadata.clone(),
         trust: loaded.trust,
+        max_signatures: SIGNATURES_JUDGED,
         repository: settings.repository.clone(),
         concurrency: settings.concurrency,
         authority: settings.authority.clone(),
     };
-    let watch = Watch::new(scene);
     let ended = watch
-        .over(job::verify(&job, watch.backends(&store), scene.stop))
+        .over(job::verify(&job, watch.backends(&services), scene.stop))
         .await;
+    let mut report = ended?;
+    report.findings.extend(services.findings);
     Ok(Finished {
-        report: ended?,
+        report,
         trust: loaded.files,
     })
 }

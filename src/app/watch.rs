@@ -1,40 +1,69 @@
 //! The observer of a job: progress to the writer, requests counted for the report, panics turned into a failure.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
 
 use super::Scene;
 use super::backends::AnyStore;
+use super::services::Services;
+use super::signer::AnyRevocation;
 use crate::base::failure::Cause;
 use crate::domain::report::{Event, RunReport};
 use crate::edge::ci::Writer;
 use crate::job::Backends;
-use crate::seams::{Clock, NotChecked, Observer};
+use crate::seams::{Clock, Observer};
 
 type Counts = BTreeMap<&'static str, BTreeMap<&'static str, u64>>;
 
 /// Shows progress and counts requests.
 pub(super) struct Watch<'a> {
     writer: &'a Writer,
-    requests: RefCell<Counts>,
+    counter: Counter,
+}
+
+/// Counts requests, from whatever thread they are told.
+#[derive(Clone, Default)]
+pub(super) struct Counter(Arc<Mutex<Counts>>);
+
+impl Counter {
+    pub(super) fn count(&self, event: &Event) {
+        if let Event::Request { service, operation } = event {
+            let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            *counts.entry(service).or_default().entry(operation).or_default() += 1;
+        }
+    }
+}
+
+impl Observer for Counter {
+    fn on(&self, event: &Event) {
+        self.count(event);
+    }
 }
 
 impl<'a> Watch<'a> {
     pub(super) fn new(scene: &Scene<'a>) -> Self {
         Self {
             writer: scene.writer,
-            requests: RefCell::default(),
+            counter: Counter::default(),
         }
     }
 
+    /// Who counts requests.
+    pub(super) fn counter(&self) -> Counter {
+        self.counter.clone()
+    }
+
     /// What a job works with.
-    pub(super) fn backends<'b>(&'b self, store: &'b AnyStore) -> Backends<'b, AnyStore, NotChecked, Self> {
+    pub(super) fn backends<'b>(
+        &'b self,
+        services: &'b Services,
+    ) -> Backends<'b, AnyStore, AnyRevocation, Self> {
         Backends {
-            store,
-            revocation: &NotChecked,
+            store: &services.store,
+            revocation: &services.revocation,
             observer: self,
             clock: Clock::System,
         }
@@ -42,20 +71,19 @@ impl<'a> Watch<'a> {
 
     /// Waits for a job; a panic in it becomes an error whose payload nobody sees.
     pub(super) async fn over(&self, job: impl Future<Output = RunReport>) -> Result<RunReport, Cause> {
-        let ended = AssertUnwindSafe(job).catch_unwind().await;
+        let ended = AssertUnwindSafe(Box::pin(job)).catch_unwind().await;
         self.writer.clear();
         let mut report = ended.map_err(|_| super::bug("the job ended in the middle"))?;
-        report.requests = self.requests.take();
+        let mut counts = self.counter.0.lock().unwrap_or_else(PoisonError::into_inner);
+        report.requests = std::mem::take(&mut *counts);
+        drop(counts);
         Ok(report)
     }
 }
 
 impl Observer for Watch<'_> {
     fn on(&self, event: &Event) {
-        if let Event::Request { service, operation } = event {
-            let mut requests = self.requests.borrow_mut();
-            *requests.entry(service).or_default().entry(operation).or_default() += 1;
-        }
+        self.counter.count(event);
         self.writer.on(event);
     }
 }

@@ -9,9 +9,11 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::words::{
-    Color, Count, FailOn, Format, Pair, ProvenanceMode, Reach, SignerKind, Span, TargetsFormat,
+    Color, Count, FailOn, Format, Overrides, Pair, ProvenanceMode, Reach, SessionPolicy, SignerKind, Span,
+    TargetsFormat,
 };
-use crate::domain::oci::Repository;
+use crate::base::arn::RoleArn;
+use crate::domain::oci::{RegistryHost, Repository};
 use crate::job::HandoffFormat;
 
 /// Sign container images, attach signed provenance, and verify both as a stranger would.
@@ -104,6 +106,10 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) provenance: ProvenanceArgs,
     #[command(flatten)]
+    pub(super) allow: AllowArgs,
+    #[command(flatten)]
+    pub(super) services: ServiceArgs,
+    #[command(flatten)]
     pub(super) trust: TrustArgs,
     #[command(flatten)]
     pub(super) pool: PoolArgs,
@@ -131,6 +137,8 @@ pub(super) struct VerifyArgs {
     #[command(flatten)]
     pub(super) metadata: MetadataArgs,
     #[command(flatten)]
+    pub(super) services: ServiceArgs,
+    #[command(flatten)]
     pub(super) trust: TrustArgs,
     #[command(flatten)]
     pub(super) pool: PoolArgs,
@@ -153,6 +161,8 @@ pub(super) struct InspectArgs {
     pub(super) signer: SignerArgs,
     #[command(flatten)]
     pub(super) key: KeyArgs,
+    #[command(flatten)]
+    pub(super) services: ServiceArgs,
     #[command(flatten)]
     pub(super) trust: TrustArgs,
     #[command(flatten)]
@@ -236,7 +246,7 @@ pub(super) struct SubjectArgs {
 /// Who signs.
 #[derive(Debug, Args)]
 pub(super) struct SignerArgs {
-    /// Who signs; AWS Signer is not available yet, so say `local`
+    /// Who signs: a signing profile of AWS Signer, or a local key
     #[arg(
         long,
         value_enum,
@@ -245,6 +255,99 @@ pub(super) struct SignerArgs {
         help_heading = "Signing"
     )]
     pub(super) signer: SignerKind,
+    /// The signing profile of AWS Signer: its name, its ARN, or the ARN of one version
+    #[arg(long, value_name = "PROFILE", help_heading = "Signing")]
+    pub(super) signing_profile: Option<String>,
+}
+
+/// What may be signed.
+#[derive(Debug, Args)]
+pub(super) struct AllowArgs {
+    /// Globs of registry/repository outside which nothing is signed (`*` within a segment, `**` across); default: the
+    /// ECR registries of the account in role-arn, else in the ARN of signing-profile
+    #[arg(long, value_name = "GLOB", help_heading = "Images")]
+    pub(super) allow: Vec<String>,
+}
+
+/// AWS and registries.
+#[derive(Debug, Args)]
+pub(super) struct ServiceArgs {
+    #[command(flatten)]
+    pub(super) aws: AwsArgs,
+    #[command(flatten)]
+    pub(super) registry: RegistryArgs,
+}
+
+/// Who we are to AWS.
+#[derive(Debug, Args)]
+pub(super) struct AwsArgs {
+    /// The role to assume, with the identity token of the CI job where there is one
+    #[arg(long, value_name = "ARN", help_heading = "AWS")]
+    pub(super) role_arn: Option<RoleArn>,
+    /// Roles to assume after that one, in this order
+    #[arg(long, value_name = "ARN", help_heading = "AWS")]
+    pub(super) role_chain: Vec<RoleArn>,
+    /// The session's name, as audit logs show it; default: made from the CI job
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    pub(super) role_session_name: Option<String>,
+    /// How long the credentials live, 15 minutes at least
+    #[arg(long, value_name = "DURATION", default_value = "900s", help_heading = "AWS")]
+    pub(super) role_duration: Span,
+    /// The external id that the last role of a chain asks for
+    #[arg(long, value_name = "ID", help_heading = "AWS")]
+    pub(super) external_id: Option<String>,
+    /// The audience of the identity token; default: `sts.amazonaws.com`, in China `sts.amazonaws.com.cn`
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    pub(super) audience: Option<String>,
+    /// Name of the variable, or file, that holds the identity token on hosts other than GitHub; default: `AWS_ID_TOKEN`
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    pub(super) id_token: Option<String>,
+    /// The AWS region; default: from the profile's ARN, then `AWS_REGION`, then the first ECR registry
+    #[arg(long, value_name = "REGION", help_heading = "AWS")]
+    pub(super) region: Option<String>,
+    /// Accounts that may act; credentials of any other are refused
+    #[arg(long, value_name = "ACCOUNT", help_heading = "AWS")]
+    pub(super) allowed_account_ids: Vec<String>,
+    /// Whether the session is narrowed to what the targets need; `auto` is not available yet
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        default_value = "off",
+        help_heading = "AWS"
+    )]
+    pub(super) session_policy: SessionPolicy,
+    /// Endpoints, certificates and proxies that the environment sets: name them in the report, or refuse them
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        default_value = "report",
+        help_heading = "AWS"
+    )]
+    pub(super) overrides: Overrides,
+}
+
+/// How registries are spoken to.
+#[derive(Debug, Args)]
+pub(super) struct RegistryArgs {
+    /// User for registries that are not ECR; default: Docker's configuration file
+    #[arg(long, value_name = "NAME", help_heading = "Registries")]
+    pub(super) registry_username: Option<String>,
+    /// Name of the variable, or file, that holds that user's password
+    #[arg(long, value_name = "NAME", help_heading = "Registries")]
+    pub(super) registry_password_from: Option<String>,
+    /// Registries spoken to without TLS; this machine's own are anyway
+    #[arg(long, value_name = "HOST", help_heading = "Registries")]
+    pub(super) plain_http: Vec<RegistryHost>,
+    /// Longest time for one request
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "30s",
+        help_heading = "Registries"
+    )]
+    pub(super) request_timeout: Span,
 }
 
 /// The local key.
@@ -306,7 +409,7 @@ pub(super) struct TrustArgs {
     /// A Notation trust policy file; default: a policy derived from the signer, which makes a self-check
     #[arg(long, value_name = "FILE", help_heading = "Trust")]
     pub(super) trust_policy: Option<PathBuf>,
-    /// A PEM file of roots or a Notation truststore directory; default: the root of the local chain
+    /// A PEM file of roots or a Notation truststore directory; default: AWS Signer's roots, or that of the local chain
     #[arg(long, value_name = "PATH", help_heading = "Trust")]
     pub(super) trust_store: Option<PathBuf>,
 }
@@ -397,26 +500,6 @@ pub(super) const LATER_COMMANDS: [&str; 11] = [
 /// Inputs of the contract that are not built yet, and the commands that will take them.
 pub(super) const LATER_INPUTS: &[(&[&str], &[&str])] = &[
     (
-        TAKES_IMAGES,
-        &[
-            "role-arn",
-            "role-chain",
-            "role-session-name",
-            "role-duration",
-            "external-id",
-            "audience",
-            "id-token",
-            "region",
-            "allowed-account-ids",
-            "session-policy",
-            "registry-username",
-            "registry-password-from",
-            "plain-http",
-            "request-timeout",
-        ],
-    ),
-    (&["run", "verify", "inspect"], &["signing-profile", "overrides"]),
-    (
         &["run", "verify"],
         &[
             "require-binding",
@@ -426,10 +509,7 @@ pub(super) const LATER_INPUTS: &[(&[&str], &[&str])] = &[
             "sarif-location",
         ],
     ),
-    (
-        &["run"],
-        &["allow", "mode", "lift-buildkit", "attest", "untrusted"],
-    ),
+    (&["run"], &["mode", "lift-buildkit", "attest", "untrusted"]),
     (&["targets"], &["resolve"]),
     (&["verify"], &["blob", "signature"]),
 ];
@@ -482,5 +562,3 @@ pub(super) const TYPED_ONLY: &[&str] = &[
     "names",
     "signature",
 ];
-
-const TAKES_IMAGES: &[&str] = &["run", "verify", "inspect", "targets"];

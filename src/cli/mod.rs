@@ -25,6 +25,7 @@ mod images;
 mod inputs;
 mod origin;
 mod pages;
+mod services;
 mod settings;
 mod table;
 mod words;
@@ -34,8 +35,9 @@ pub use images::{ImageKind, ImageText};
 pub use inputs::{Heard, Listener, Page, listen};
 pub use origin::{Naming, Origin, Origins};
 pub use pages::{action_inputs, exit_codes_table, inputs_table, variables_table};
+pub use services::{AwsSettings, RegistrySettings, ServiceSettings};
 pub use settings::{
     DemoSettings, InspectSettings, Invocation, KeyChoice, Look, ProvenanceWish, ReportSettings, RunSettings,
     Settings, TargetsSettings, TrustFiles, VerifySettings,
 };
-pub use words::{Color, FailOn, Format, TargetsFormat};
+pub use words::{Color, FailOn, Format, Overrides, TargetsFormat};

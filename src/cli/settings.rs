@@ -12,6 +12,7 @@ use super::error::CliError;
 use super::images::{ImageText, images, needs_allow};
 use super::inputs::Page;
 use super::origin::{Naming, Origins};
+use super::services::{ServiceSettings, services};
 use super::words::{Color, FailOn, Format, Pair, ProvenanceMode, Reach, SignerKind, TargetsFormat};
 use super::{pages, words};
 use crate::base::foreign::quote;
@@ -125,8 +126,10 @@ pub struct RunSettings {
     pub recursive: Recursive,
     /// Refuse tags.
     pub require_digest: bool,
-    /// The key.
-    pub key: KeyChoice,
+    /// The local key; none where AWS Signer signs.
+    pub key: Option<KeyChoice>,
+    /// Globs outside which nothing is signed; empty takes the default.
+    pub allow: Vec<String>,
     /// How long signatures hold.
     pub expires_in: Option<Duration>,
     /// Sign again.
@@ -137,6 +140,8 @@ pub struct RunSettings {
     pub metadata: BTreeMap<String, String>,
     /// What is attested.
     pub provenance: ProvenanceWish,
+    /// AWS and registries.
+    pub services: ServiceSettings,
     /// What is trusted.
     pub trust: TrustFiles,
     /// How many at once.
@@ -162,6 +167,8 @@ pub struct VerifySettings {
     pub key: Option<KeyChoice>,
     /// Pairs that the payload must hold.
     pub metadata: BTreeMap<String, String>,
+    /// AWS and registries.
+    pub services: ServiceSettings,
     /// What is trusted.
     pub trust: TrustFiles,
     /// How many at once.
@@ -181,6 +188,8 @@ pub struct InspectSettings {
     pub repository: Option<Repository>,
     /// The key whose chain the policy is derived from.
     pub key: Option<KeyChoice>,
+    /// AWS and registries.
+    pub services: ServiceSettings,
     /// What is trusted.
     pub trust: TrustFiles,
     /// Longest time for the whole.
@@ -263,17 +272,22 @@ fn demo(args: DemoArgs, origins: &Origins) -> Result<(Settings, Look), CliError>
 
 fn run(args: RunArgs, origins: &Origins) -> Result<(Settings, Look), CliError> {
     let look = look(&args.look, origins)?;
+    if args.signer.signer == SignerKind::Aws && args.signer.signing_profile.is_none() {
+        return Err(no_profile(
+            origins,
+            "say --signer local to sign with a key of your own",
+        ));
+    }
     let images = images(&args.images, origins)?;
-    needs_allow(&images, &[], origins)?;
+    needs_allow(&images, &args.allow.allow, origins)?;
     let settings = RunSettings {
         images,
         repository: args.images.repository,
         recursive: recursive(args.subjects.recursive),
         require_digest: args.subjects.require_digest,
-        key: match signer_key(&args.signer, args.key, true, origins)? {
-            Some(key) => key,
-            None => return Err(no_aws(origins, "say `local` to sign with a key of your own")),
-        },
+        key: signer_key(&args.signer, args.key, true, origins)?,
+        allow: args.allow.allow,
+        services: services(&args.signer, args.services, origins)?,
         expires_in: args.signing.expires_in.map(|words::Span(duration)| duration),
         resign: args.signing.resign,
         dry_run: args.signing.dry_run,
@@ -291,9 +305,9 @@ fn verify(args: VerifyArgs, origins: &Origins) -> Result<(Settings, Look), CliEr
     let look = look(&args.look, origins)?;
     let trust = trust(args.trust);
     let key = signer_key(&args.signer, args.key, false, origins)?;
-    if key.is_none() && (trust.policy.is_none() || trust.store.is_none()) {
-        let instead = "say `local` to check against your own key, or give trust-policy and trust-store";
-        return Err(no_aws(origins, instead));
+    if key.is_none() && trust.policy.is_none() && args.signer.signing_profile.is_none() {
+        let instead = "say --signer local to check against your own key, or give trust-policy";
+        return Err(no_profile(origins, instead));
     }
     let settings = VerifySettings {
         images: images(&args.images, origins)?,
@@ -301,6 +315,7 @@ fn verify(args: VerifyArgs, origins: &Origins) -> Result<(Settings, Look), CliEr
         recursive: recursive(args.subjects.recursive),
         require_digest: args.subjects.require_digest,
         key,
+        services: services(&args.signer, args.services, origins)?,
         metadata: metadata(args.metadata.metadata, origins)?,
         trust,
         concurrency: concurrency(&args.pool, &args.timeout),
@@ -316,6 +331,7 @@ fn inspect(args: InspectArgs, origins: &Origins) -> Result<(Settings, Look), Cli
         images: images(&args.images, origins)?,
         repository: args.images.repository,
         key: signer_key(&args.signer, args.key, false, origins)?,
+        services: services(&args.signer, args.services, origins)?,
         trust: trust(args.trust),
         timeout: args.timeout.timeout.0,
         format: args.output.format,
@@ -323,10 +339,10 @@ fn inspect(args: InspectArgs, origins: &Origins) -> Result<(Settings, Look), Cli
     Ok((Settings::Inspect(Box::new(settings)), look))
 }
 
-fn no_aws(origins: &Origins, instead: &str) -> CliError {
-    CliError::NotYet {
-        what: format!("{} aws", origins.spell("signer")),
-        instead: Some(instead.to_owned()),
+fn no_profile(origins: &Origins, instead: &str) -> CliError {
+    CliError::Missing {
+        argument: origins.spell("signing-profile"),
+        why: format!("the signing profile of AWS Signer; or {instead}"),
     }
 }
 

@@ -95,7 +95,7 @@ impl FromStr for Count {
 /// Who signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum SignerKind {
-    /// A signing profile of AWS Signer (not available yet).
+    /// A signing profile of AWS Signer.
     Aws,
     /// A key file, or a CA made once on this machine.
     Local,
@@ -108,6 +108,24 @@ pub(super) enum ProvenanceMode {
     Auto,
     /// Sign the image only.
     Off,
+}
+
+/// Whether a role's session is narrowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SessionPolicy {
+    /// To what the targets need (not available yet).
+    Auto,
+    /// It has what the role has.
+    Off,
+}
+
+/// What becomes of overrides found in the environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Overrides {
+    /// They are used and named in the report.
+    Report,
+    /// They are an error.
+    Refuse,
 }
 
 /// How much of an index is acted on.

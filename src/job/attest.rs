@@ -2,15 +2,10 @@
 
 use super::resolve::Unit;
 use crate::base::failure::Cause;
-use crate::base::json;
-use crate::base::limits::{self, Bounds};
 use crate::base::time::Timestamp;
-use crate::domain::oci::{
-    ArtifactType, Blob, Descriptor, Digest, Manifest, ManifestView, MediaType, Subject,
-};
+use crate::domain::oci::{ArtifactType, Blob, Digest, Manifest, MediaType, Subject};
 use crate::domain::provenance::attestation_manifest::{self, Attachment};
 use crate::domain::provenance::{BuildFacts, PROVENANCE_PREDICATE, provenance_statement};
-use crate::seams::ReadStore;
 
 /// An attestation that may be pushed once its signature is there.
 #[derive(Clone, Debug)]
@@ -56,40 +51,11 @@ pub(super) fn ready(
     })
 }
 
-/// When the image was made, by its own word: its annotation, else its config's `created`, else that of the first
-/// platform's. A fixed time makes the attestation's bytes repeatable, so that a run that was stopped half-way finds
-/// what it left behind.
-pub(super) async fn image_created(store: &impl ReadStore, unit: &Unit) -> Option<Timestamp> {
-    if let Some(created) = unit
-        .created
-        .as_ref()
-        .and_then(|text| text.raw().parse::<Timestamp>().ok())
-    {
-        return Some(created.whole());
-    }
-    match (&unit.config, unit.children.first()) {
-        (Some(config), _) => config_created(store, &unit.subject, config).await,
-        (None, Some(child)) => {
-            let manifest = store.manifest(unit.subject.place(), child).await.ok()?;
-            match manifest.view() {
-                ManifestView::Image(image) => {
-                    config_created(store, &unit.subject, image.config.as_ref()?).await
-                }
-                ManifestView::Index(_) => None,
-            }
-        }
-        (None, None) => None,
-    }
-}
-
-async fn config_created(store: &impl ReadStore, subject: &Subject, config: &Descriptor) -> Option<Timestamp> {
-    let bytes = store.blob(subject.place(), config, limits::MEBIBYTE).await.ok()?;
-    let document = json::read(&bytes, Bounds::SMALL_DOCUMENT).ok()?;
-    let created = document.cursor().pointer("/created")?;
-    created
-        .string()
-        .ok()?
-        .parse::<Timestamp>()
-        .ok()
-        .map(Timestamp::whole)
+/// The time that the attestation carries where nobody gave one: the image's own annotation, else when the image was
+/// signed by us. Both are found again, so that the attestation's bytes are repeatable, and a run that was stopped
+/// half-way finds what it left behind; neither costs a request, as the image's config would.
+pub(super) fn created(unit: &Unit, signed: Option<Timestamp>) -> Option<Timestamp> {
+    let own = unit.created.as_ref();
+    let own = own.and_then(|text| text.raw().parse::<Timestamp>().ok());
+    own.or(signed).map(Timestamp::whole)
 }

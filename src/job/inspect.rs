@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use super::judge::Judge;
 use super::progress::Progress;
+use super::standing::Demand;
 use super::tell::{self, MadeNow};
 use super::{Backends, InspectJob, Recursive, Stop, resolve, scope};
+use crate::base::limits;
 use crate::domain::plan::Step;
 use crate::domain::report::{Failure, RunReport, TargetState};
 use crate::seams::{Observer, ReadStore, Revocation};
@@ -24,6 +26,7 @@ pub async fn inspect<S: ReadStore, R: Revocation, O: Observer>(
         trust: job.trust.as_ref(),
         metadata: &BTreeMap::new(),
         clock: backends.clock,
+        limit: limits::SIGNATURES_JUDGED,
     };
     let progress = Progress::new(backends.observer, 0);
     let work = async {
@@ -34,7 +37,7 @@ pub async fn inspect<S: ReadStore, R: Revocation, O: Observer>(
         for unit in units {
             let scope = scope(unit.subject.place(), job.repository.as_ref());
             let observed = judge.observe(&unit.subject, &scope).await?;
-            reports.push(tell::assess(&unit, &observed, false, &MadeNow::new()));
+            reports.push(tell::assess(&unit, &observed, Demand::Found, &MadeNow::new()));
         }
         Ok(reports)
     };
@@ -55,6 +58,7 @@ pub async fn inspect<S: ReadStore, R: Revocation, O: Observer>(
             });
         }
     }
+    super::forget_unjudged(&mut report);
     report.finished = backends.clock.now();
     report
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 
+use super::observe::Listed;
 use super::{Trust, pool};
 use crate::base::limits;
 use crate::domain::notary::{Envelope, signature_manifest};
 use crate::domain::oci::{Descriptor, Manifest, Subject};
-use crate::domain::trust::{self, Applicable, Evidence, Outcome, Pending};
+use crate::domain::trust::{self, Applicable, Evidence, Outcome, Pending, Promise, TrustPolicy};
 use crate::seams::{Clock, ReadStore, Revocation, StoreError};
 
 /// One signature found in the store.
@@ -31,6 +32,8 @@ pub(super) enum Judgement {
     Malformed(String),
     /// There is nothing to judge it by.
     NotJudged,
+    /// More promising ones used up what is spent on one subject: so many were judged.
+    PastLimit(usize),
 }
 
 /// The judge of one run.
@@ -43,6 +46,44 @@ pub(super) struct Judge<'a, S, R> {
     /// Pairs that an image's signed payload must hold; attestations' signatures carry none.
     pub(super) metadata: &'a BTreeMap<String, String>,
     pub(super) clock: Clock,
+    /// Signatures judged per subject.
+    pub(super) limit: usize,
+}
+
+impl<S, R: Revocation> Judge<'_, S, R> {
+    /// The same judge over another view of the store.
+    pub(super) fn over<'b, T>(&'b self, store: &'b T) -> Judge<'b, T, R> {
+        Judge {
+            store,
+            revocation: self.revocation,
+            trust: self.trust,
+            metadata: self.metadata,
+            clock: self.clock,
+            limit: self.limit,
+        }
+    }
+
+    /// Asks what the judgement of a signature at hand will ask, so that the answers are there in time: who answers asks
+    /// nobody twice in one run.
+    pub(super) async fn ask_ahead(&self, subject: &Subject, scope: &str, evidence: &Evidence) {
+        let Some(trust) = self.trust else { return };
+        if let Ok(Applicable::Judge(policy)) = trust.policy.applicable(scope) {
+            let (store, wanted) = (&trust.store, &trust.requirements);
+            let now = self.clock.now();
+            let pending = trust::examine(evidence, subject, policy, store, wanted, now);
+            self.conclude(pending).await;
+        }
+    }
+
+    /// Asks what the signature's judgement still waits for, all at once.
+    async fn conclude(&self, pending: Pending) -> Outcome {
+        let asked = pending
+            .questions()
+            .iter()
+            .map(|question| self.revocation.answer(question));
+        let answers = join_all(asked).await.into_iter().enumerate().collect();
+        pending.conclude(&answers)
+    }
 }
 
 impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
@@ -60,13 +101,14 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
         )
     }
 
-    /// Reads the envelopes of some signature manifests on a subject and judges them all.
+    /// Reads the envelopes of some signature manifests on a subject and judges them, the most promising first where
+    /// there are more than the limit.
     pub(super) async fn signatures(
         &self,
         subject: &Subject,
         scope: &str,
         metadata: &BTreeMap<String, String>,
-        manifests: Vec<(Descriptor, Result<Manifest, StoreError>)>,
+        manifests: Vec<Listed>,
     ) -> Result<Vec<Judged>, trust::PolicyError> {
         let applicable = self.trust.map(|trust| (trust, trust.policy.applicable(scope)));
         let Some((trust, Applicable::Judge(policy))) = applicable
@@ -80,21 +122,49 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
             return Ok(manifests.into_iter().map(unjudged).collect());
         };
         let wanted = trust.demanding(metadata);
-        let manifests = manifests.into_iter().take(limits::SIGNATURES_JUDGED);
-        Ok(
-            pool::each(manifests, pool::PER_TARGET, async |(descriptor, manifest)| {
-                let finding = match self.evidence(subject, manifest).await {
-                    Err(judgement) => judgement,
-                    Ok(evidence) => {
-                        let (store, now) = (&trust.store, self.clock.now());
-                        let pending = trust::examine(&evidence, subject, policy, store, &wanted, now);
-                        Judgement::Judged(self.conclude(pending).await)
-                    }
-                };
-                Judged { descriptor, finding }
-            })
-            .await,
-        )
+        let mut manifests = self.promising_first(subject, policy, trust, manifests).await;
+        let left = manifests.split_off(self.limit.min(manifests.len()));
+        let mut judged = pool::each(manifests, pool::PER_TARGET, async |(descriptor, manifest)| {
+            let finding = match self.evidence(subject, manifest).await {
+                Err(judgement) => judgement,
+                Ok(evidence) => {
+                    let (store, now) = (&trust.store, self.clock.now());
+                    let pending = trust::examine(&evidence, subject, policy, store, &wanted, now);
+                    Judgement::Judged(self.conclude(pending).await)
+                }
+            };
+            Judged { descriptor, finding }
+        })
+        .await;
+        judged.extend(left.into_iter().map(|(descriptor, _)| Judged {
+            descriptor,
+            finding: Judgement::PastLimit(self.limit),
+        }));
+        Ok(judged)
+    }
+
+    /// Puts signatures by a trusted signer in front, where not all can be judged; otherwise the store's order
+    /// stays. Envelopes are looked into one by one and not kept, so that junk costs time but no memory.
+    async fn promising_first(
+        &self,
+        subject: &Subject,
+        policy: &TrustPolicy,
+        trust: &Trust,
+        manifests: Vec<Listed>,
+    ) -> Vec<Listed> {
+        if manifests.len() <= self.limit {
+            return manifests;
+        }
+        let promised = pool::each(manifests, pool::PER_TARGET, async |(descriptor, manifest)| {
+            let promise = match self.evidence(subject, manifest.clone()).await {
+                Err(_) => Promise::Unreadable,
+                Ok(evidence) => Promise::of(&evidence.envelope, subject.descriptor(), policy, &trust.store),
+            };
+            (promise, (descriptor, manifest))
+        });
+        let mut promised = promised.await;
+        promised.sort_by_key(|(promise, _)| *promise);
+        promised.into_iter().map(|(_, listed)| listed).collect()
     }
 
     async fn evidence(
@@ -114,15 +184,5 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
             manifest: manifest.digest().clone(),
             envelope: Envelope::new(format, bytes),
         })
-    }
-
-    /// Asks what the signature's judgement still waits for, all at once.
-    async fn conclude(&self, pending: Pending) -> Outcome {
-        let asked = pending
-            .questions()
-            .iter()
-            .map(|question| self.revocation.answer(question));
-        let answers = join_all(asked).await.into_iter().enumerate().collect();
-        pending.conclude(&answers)
     }
 }

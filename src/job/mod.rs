@@ -12,7 +12,9 @@
 //! assert_eq!(stop.signal().map(Signal::exit_code), Some(143));
 //! ```
 
+mod ahead;
 mod attest;
+mod explain;
 mod inspect;
 mod judge;
 mod name;
@@ -35,12 +37,13 @@ mod write;
 mod tests;
 
 pub use crate::domain::handoff::{Format as HandoffFormat, HANDOFF_BYTES};
+pub use explain::explain;
 pub use inspect::inspect;
 pub use name::{ImageInput, NameError, NameProblem, Naming, Part, name_targets};
 pub use run::run;
 pub use settings::{
-    BuilderId, Concurrency, GivenPolicy, InspectJob, Provenance, Recursive, RunJob, Source, Target, Trust,
-    VerifyJob,
+    BuilderId, Concurrency, ExplainJob, GivenPolicy, InspectJob, Provenance, Recursive, RunJob, Source,
+    Target, Trust, VerifyJob,
 };
 pub use stop::{Signal, Stop, Stopper, stop_channel};
 pub use targets::{ListedTarget, list_targets, targets_json, targets_matrix, targets_text};
@@ -109,12 +112,19 @@ fn blank_report(command: &'static str, started: Timestamp) -> RunReport {
 
 /// Takes back what targets were to be held against where nothing was judged, so that no report calls them checked.
 fn forget_unjudged(report: &mut RunReport) {
-    if report
-        .targets
-        .iter()
-        .all(|target| target.state == TargetState::Skipped)
-    {
+    let judged = |target: &TargetReport| match target.state {
+        TargetState::Signed | TargetState::Kept | TargetState::Verified | TargetState::Rejected => true,
+        TargetState::Planned | TargetState::Skipped | TargetState::Failed | TargetState::NotStarted => false,
+    };
+    if !report.targets.iter().any(judged) {
         report.checked = None;
+    }
+}
+
+/// Names in every target's plan the authority that came from a variable.
+fn name_authority(report: &mut RunReport, authority: &[String]) {
+    for target in &mut report.targets {
+        target.plan.extend(authority.iter().cloned());
     }
 }
 

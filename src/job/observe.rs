@@ -7,11 +7,11 @@ use super::pool;
 use crate::base::failure::{Cause, in_full};
 use crate::base::limits;
 use crate::domain::notary::signature_manifest;
-use crate::domain::oci::{Descriptor, Manifest, MediaType, Subject};
+use crate::domain::oci::{Descriptor, Manifest, MediaType, Place, Subject};
 use crate::domain::provenance::{Statement, attestation_manifest};
 use crate::domain::trust::Outcome;
 use crate::domain::trust::attestation::{self, AttestationOutcome};
-use crate::seams::{ReadStore, Revocation, StoreError};
+use crate::seams::{ReadStore, Revocation, StoreError, StoreProblem};
 
 /// Everything found on one subject, judged.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub(super) struct Observed {
     pub(super) referrers: usize,
     /// The policy that says not to look at signatures here, where one does: nothing was judged.
     pub(super) skipped_by: Option<String>,
+    /// Whether there was anything to judge by.
+    pub(super) judged: bool,
 }
 
 /// One attestation found on a subject.
@@ -59,7 +61,8 @@ impl Unread {
     }
 }
 
-type Listed = (Descriptor, Result<Manifest, StoreError>);
+/// One referrer: as listed, and its manifest or why that could not be read.
+pub(super) type Listed = (Descriptor, Result<Manifest, StoreError>);
 
 /// A subject's referrers, sorted by what their manifests say they are.
 #[derive(Default)]
@@ -89,6 +92,7 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
             attestations: attestations.into_iter().collect::<Result<_, _>>()?,
             others: sorted.others,
             referrers,
+            judged: self.trust.is_some() && skipped_by.is_none(),
             skipped_by: skipped_by.map(str::to_owned),
         })
     }
@@ -108,7 +112,8 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
             .referrers(place, subject.digest())
             .await
             .map_err(|error| Cause::of(&error))?;
-        let (ours, others): (Vec<_>, Vec<_>) = listed.into_iter().partition(may_be_ours);
+        let (mut ours, others): (Vec<_>, Vec<_>) = listed.into_iter().partition(may_be_ours);
+        let unread = ours.split_off(limits::REFERRERS_READ.min(ours.len()));
         let read = pool::each(ours, pool::PER_TARGET, async |descriptor| {
             let manifest = self.store.manifest(place, &descriptor).await;
             (descriptor, manifest)
@@ -117,7 +122,11 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
             others,
             ..Sorted::default()
         };
-        for (descriptor, manifest) in read.await {
+        let unread = unread.into_iter().map(|descriptor| {
+            let error = too_many(place, &descriptor);
+            (descriptor, Err(error))
+        });
+        for (descriptor, manifest) in read.await.into_iter().chain(unread) {
             let kind = match &manifest {
                 Ok(manifest) if signature_manifest::is_signature(manifest) => Kind::Signature,
                 Ok(manifest) if manifest.artifact_type() == Some(&MediaType::PROVENANCE) => Kind::Attestation,
@@ -181,7 +190,10 @@ impl Judged {
     pub(super) fn outcome(&self) -> Option<&Outcome> {
         match &self.finding {
             Judgement::Judged(outcome) => Some(outcome),
-            Judgement::Unreadable(_) | Judgement::Malformed(_) | Judgement::NotJudged => None,
+            Judgement::Unreadable(_)
+            | Judgement::Malformed(_)
+            | Judgement::NotJudged
+            | Judgement::PastLimit(_) => None,
         }
     }
 }
@@ -198,6 +210,19 @@ fn announced(descriptor: &Descriptor) -> Kind {
         Some(kind) if *kind == MediaType::PROVENANCE => Kind::Attestation,
         Some(kind) if *kind == MediaType::NOTARY_SIGNATURE => Kind::Signature,
         _ => Kind::Other,
+    }
+}
+
+/// Why a referrer was not even read.
+fn too_many(place: &Place, descriptor: &Descriptor) -> StoreError {
+    let limit = limits::REFERRERS_READ;
+    StoreError {
+        verb: "read",
+        what: format!("{place}@{}", descriptor.digest),
+        problem: StoreProblem::Unavailable(format!(
+            "more than {limit} referrers may be signatures or attestations, and no more are read"
+        )),
+        hint: Some("delete the referrers that nobody needs".to_owned()),
     }
 }
 

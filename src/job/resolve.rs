@@ -25,10 +25,8 @@ pub(super) struct Unit {
     pub(super) platforms: Vec<Foreign>,
     /// The platform manifests of an index, which a Statement about it names too.
     pub(super) children: Vec<Descriptor>,
-    /// `org.opencontainers.image.created`, and the config of a manifest that has one.
+    /// `org.opencontainers.image.created`.
     pub(super) created: Option<Foreign>,
-    /// The config that may say when the image was made.
-    pub(super) config: Option<Descriptor>,
 }
 
 impl Unit {
@@ -37,21 +35,16 @@ impl Unit {
             .annotations()
             .get("org.opencontainers.image.created")
             .cloned();
-        let (children, config) = match manifest.view() {
-            ManifestView::Index(index) => (
-                index
-                    .manifests
-                    .iter()
-                    .filter(|child| is_platform(child))
-                    .cloned()
-                    .collect(),
-                None,
-            ),
-            ManifestView::Image(image) => (Vec::new(), image.config.clone()),
+        let children: Vec<Descriptor> = match manifest.view() {
+            ManifestView::Index(index) => {
+                let platforms = index.manifests.iter().filter(|child| is_platform(child));
+                platforms.cloned().collect()
+            }
+            ManifestView::Image(_) => Vec::new(),
         };
         let platforms = children
             .iter()
-            .filter_map(|child: &Descriptor| Some(child.platform.as_ref()?.name()));
+            .filter_map(|child| Some(child.platform.as_ref()?.name()));
         Self {
             platforms: platforms.collect(),
             subject,
@@ -59,7 +52,6 @@ impl Unit {
             root,
             children,
             created,
-            config,
         }
     }
 }
@@ -86,9 +78,7 @@ pub(super) async fn resolve(
                 "expected a digest, found {} (require-digest is set)",
                 target.image
             ),
-            hint: Some(
-                "name the image as place@sha256:…; `countersign targets --resolve` prints it".to_owned(),
-            ),
+            hint: Some("name the image as place@sha256:…; `countersign inspect` prints it".to_owned()),
         });
     }
     let Resolved { subject, manifest } = store

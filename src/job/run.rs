@@ -6,7 +6,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::time::Duration;
 
+use futures_util::future::join_all;
+
+use super::ahead::{Ahead, Wishes};
 use super::attest;
 use super::judge::{Judge, Judged};
 use super::observe::Observed;
@@ -14,16 +18,29 @@ use super::pool;
 use super::progress::Progress;
 use super::resolve::{self, Unit};
 use super::sign::{self, Signings};
+use super::standing::Demand;
 use super::tell::{self, Assessment, MadeNow};
+use super::write::Written;
 use super::{Backends, Provenance, RunJob, Stop, Target, scope};
 use crate::base::failure::Cause;
 use crate::base::foreign::Foreign;
+use crate::base::limits;
 use crate::domain::oci::Digest;
 use crate::domain::plan::{self, Action, Found, Step, Wanted};
 use crate::domain::provenance::BuildFacts;
-use crate::domain::report::{Event, Failure, Finding, Level, Rule, RunReport, TargetReport, TargetState};
+use crate::domain::report::{
+    Event, Failure, Finding, Level, Rule, RunReport, TargetReport, TargetState, Verdict,
+};
 use crate::domain::trust::Accepted;
 use crate::seams::{Observer, Revocation, Signer, SignerIdentity, WriteStore};
+
+/// The waits before looking again for what a registry does not list yet (ours; registries say "eventually").
+const LISTED_LATER: [Duration; 4] = [
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(6),
+];
 
 /// Carries out the main job.
 ///
@@ -41,6 +58,7 @@ pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
         trust: Some(&job.trust),
         metadata: &job.metadata,
         clock: backends.clock,
+        limit: limits::SIGNATURES_JUDGED,
     };
     let run = Run {
         job,
@@ -54,9 +72,21 @@ pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
     report.checked = Some(job.trust.checked.clone());
     report.signer = Some(signer_in_words(signer.identity()));
     run.all_targets(&mut report).await;
+    if job.dry_run {
+        report.verdict = Verdict::Planned;
+    }
+    report.findings.extend(local_signer(job, signer.identity()));
+    super::name_authority(&mut report, &job.authority);
     super::forget_unjudged(&mut report);
     report.finished = backends.clock.now();
     report
+}
+
+/// A note where a key file signs in CI: every step of the job can read it.
+fn local_signer(job: &RunJob, identity: &SignerIdentity) -> Option<Finding> {
+    let local = matches!(identity, SignerIdentity::LocalKey(_));
+    let message = "a local key signs in CI, where every step of the job can read it";
+    (local && job.in_ci).then(|| Finding::new(Rule::LocalSigner, message))
 }
 
 fn signer_in_words(identity: &SignerIdentity) -> Foreign {
@@ -88,7 +118,7 @@ pub(super) struct Looked {
     /// The target it belongs to.
     index: usize,
     pub(super) unit: Unit,
-    observed: Observed,
+    pub(super) observed: Observed,
     named_at: String,
 }
 
@@ -162,7 +192,14 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let work = async {
             progress.begin(Step::Resolve);
             let (recursive, strict) = (self.job.recursive, self.job.require_digest);
-            let units = resolve::resolve(self.judge.store, target, recursive, strict).await?;
+            let store = self.judge.store;
+            let wishes = Wishes {
+                referrers: target.image.digest().cloned().into_iter().collect(),
+                ..Wishes::default()
+            };
+            let units = resolve::resolve(store, target, recursive, strict);
+            let (units, ahead) = tokio::join!(units, Ahead::read(store, target.image.place(), &wishes));
+            let units = units?;
             progress.end(
                 units
                     .first()
@@ -172,7 +209,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             progress.begin(Step::Observe);
             let looked = pool::each(units, pool::PER_TARGET, async |unit| {
                 let scope = scope(unit.subject.place(), self.job.repository.as_ref());
-                let observed = self.judge.observe(&unit.subject, &scope).await?;
+                let judge = self.judge.over(&ahead);
+                let observed = judge.observe(&unit.subject, &scope).await?;
                 Ok(Looked {
                     index,
                     unit,
@@ -214,10 +252,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             if actions.iter().any(Action::writes) {
                 let written = self.write(looked, &actions, names, &progress).await?;
                 progress.begin(Step::Verify);
-                let scope = scope(looked.unit.subject.place(), self.job.repository.as_ref());
-                let observed = self.judge.observe(&looked.unit.subject, &scope).await?;
-                tell::find_again(&looked.unit, &observed, &written)?;
-                let moved = self.moved(looked).await?;
+                let (observed, moved) = tokio::join!(self.read_back(looked, &written), self.moved(looked));
+                let (observed, moved) = (observed?, moved?);
                 progress.end("read back and judged");
                 Ok((observed, moved))
             } else {
@@ -240,6 +276,29 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         };
         failed.set(failed.get() || !last.failures.is_empty());
         last
+    }
+
+    /// Reads what was stored as anybody would, and judges it. A registry may list what it stored a little later, so
+    /// what is not listed is looked for again before that is a failure.
+    async fn read_back(&self, looked: &Looked, written: &Written) -> Result<Observed, Cause> {
+        let (unit, place) = (&looked.unit, looked.unit.subject.place());
+        let scope = scope(place, self.job.repository.as_ref());
+        let asked = written
+            .signatures
+            .iter()
+            .map(|(subject, signature)| self.judge.ask_ahead(subject, &scope, &signature.evidence));
+        let ahead = Ahead::read(self.judge.store, place, &written.wishes);
+        let (ahead, _) = tokio::join!(ahead, join_all(asked));
+        let mut observed = self.judge.over(&ahead).observe(&unit.subject, &scope).await?;
+        for wait in LISTED_LATER {
+            if tell::is_listed(&observed, &written.referrers) {
+                break;
+            }
+            tokio::time::sleep(wait).await;
+            observed = self.judge.observe(&unit.subject, &scope).await?;
+        }
+        tell::find_again(unit, &observed, &written.referrers)?;
+        Ok(observed)
     }
 
     fn plan(&self, looked: &Looked, names: &[String]) -> Vec<Action> {
@@ -312,13 +371,15 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         plan: Vec<String>,
         progress: &Progress<'_, O>,
     ) -> Last {
-        let demands = self.facts(looked).is_some();
         let made = self.made.borrow();
+        let demand = Demand::Written {
+            provenance: self.facts(looked).is_some(),
+        };
         let Assessment {
             mut report,
             mut findings,
             failure,
-        } = tell::assess(&looked.unit, observed, demands, &made);
+        } = tell::assess(&looked.unit, observed, demand, &made);
         let mut failures: Vec<Failure> = failure.into_iter().map(|cause| progress.failure(cause)).collect();
         if let Some(now) = moved {
             let (finding, cause) = tag_moved(&looked.unit, &now);

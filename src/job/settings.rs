@@ -151,6 +151,8 @@ pub struct RunJob {
     pub concurrency: Concurrency,
     /// Authority that came from a variable, as `signing-profile from COUNTERSIGN_SIGNING_PROFILE`; named in the plan.
     pub authority: Vec<String>,
+    /// Whether the job runs in CI, where a local key is worth a note.
+    pub in_ci: bool,
 }
 
 /// Judge what is in the store and write nothing to it.
@@ -166,6 +168,8 @@ pub struct VerifyJob {
     pub metadata: BTreeMap<String, String>,
     /// What signatures are held against.
     pub trust: Trust,
+    /// Signatures judged per image; [`crate::base::limits::SIGNATURES_JUDGED`] but in tests, no flag sets it.
+    pub max_signatures: usize,
     /// As in [`RunJob`].
     pub repository: Option<Repository>,
     /// How many at once, and how long.
@@ -181,6 +185,19 @@ pub struct InspectJob {
     pub target: Target,
     /// What signatures are held against; none lists without judging.
     pub trust: Option<Trust>,
+    /// As in [`RunJob`].
+    pub repository: Option<Repository>,
+    /// Longest time for the whole.
+    pub timeout: Duration,
+}
+
+/// Say why one image counts as signed, or does not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExplainJob {
+    /// The image.
+    pub target: Target,
+    /// What signatures are held against.
+    pub trust: Trust,
     /// As in [`RunJob`].
     pub repository: Option<Repository>,
     /// Longest time for the whole.

@@ -7,9 +7,10 @@ use std::rc::Rc;
 use tokio::sync::OnceCell;
 
 use crate::base::failure::Cause;
+use crate::base::time::Timestamp;
 use crate::domain::notary::{Payload, SealedEnvelope, signature_manifest};
 use crate::domain::oci::{Blob, Digest, Manifest, Subject};
-use crate::domain::trust::Accepted;
+use crate::domain::trust::{Accepted, Evidence};
 use crate::seams::{Signer, SignerIdentity};
 
 /// A signature that may be pushed: its manifest, and the blobs that have to be stored before it.
@@ -17,6 +18,10 @@ use crate::seams::{Signer, SignerIdentity};
 pub(super) struct ReadySignature {
     pub(super) manifest: Manifest,
     pub(super) blobs: Vec<Blob>,
+    /// What a judge will see of it.
+    pub(super) evidence: Evidence,
+    /// When it was signed, by the signer's word.
+    pub(super) signed: Timestamp,
 }
 
 type Cell = Rc<OnceCell<Result<Rc<ReadySignature>, Cause>>>;
@@ -77,7 +82,15 @@ impl<'a, G: Signer> Signings<'a, G> {
             .map_err(|error| Cause::of(&error))?;
         let (manifest, blobs) =
             signature_manifest::write(&sealed, subject.descriptor(), &signature.annotations);
-        Ok(Rc::new(ReadySignature { manifest, blobs }))
+        Ok(Rc::new(ReadySignature {
+            evidence: Evidence {
+                manifest: manifest.digest().clone(),
+                envelope: sealed.envelope().clone(),
+            },
+            signed: sealed.intact().attributes().time(),
+            manifest,
+            blobs,
+        }))
     }
 }
 

@@ -3,9 +3,11 @@
 
 use super::judge::{Judged, Judgement};
 use super::observe::{ObservedAttestation, Unread};
+use super::tell::MadeNow;
 use crate::base::failure::{Cause, Class, Classified as _};
 use crate::base::foreign::Foreign;
 use crate::domain::oci::Digest;
+use crate::domain::provenance::PROVENANCE_PREDICATE;
 use crate::domain::report::Rule;
 use crate::domain::trust::attestation::{AttestationFault, AttestationOutcome};
 use crate::domain::trust::{Outcome, Reason, Rejected};
@@ -50,7 +52,9 @@ pub(super) fn standing(signatures: &[Judged]) -> Standing {
     let rank = |judged: &&Judged| match &judged.finding {
         Judgement::Unreadable(error) => (error.class() == Class::Tampered, None),
         Judgement::Judged(Outcome::Rejected(rejected)) => (false, Some(rejected.reason())),
-        Judgement::Judged(_) | Judgement::Malformed(_) | Judgement::NotJudged => (false, None),
+        Judgement::Judged(_) | Judgement::Malformed(_) | Judgement::NotJudged | Judgement::PastLimit(_) => {
+            (false, None)
+        }
     };
     match signatures.iter().max_by_key(rank) {
         None => Standing::Absent,
@@ -67,6 +71,14 @@ fn obstacle(judged: &Judged) -> Obstacle {
             class: Class::Unavailable,
             rule: Rule::SignatureUnsupported,
             message: "there is no trust policy to judge it by".to_owned(),
+            expected: None,
+            found: None,
+            about,
+        },
+        Judgement::PastLimit(limit) => Obstacle {
+            class: Class::Unavailable,
+            rule: Rule::TooManyReferrers,
+            message: past_limit(*limit),
             expected: None,
             found: None,
             about,
@@ -93,6 +105,11 @@ fn obstacle(judged: &Judged) -> Obstacle {
     }
 }
 
+/// Why a signature was left alone though there is a policy.
+pub(super) fn past_limit(limit: usize) -> String {
+    format!("not judged: at most {limit} signatures of one image are, the most promising first")
+}
+
 /// An accepted signature is never an obstacle; saying so here keeps the match exhaustive without a panic.
 fn internal(about: Digest) -> Obstacle {
     Obstacle {
@@ -108,7 +125,7 @@ fn internal(about: Digest) -> Obstacle {
 fn rejection(rejected: &Rejected, about: Digest) -> Obstacle {
     Obstacle {
         class: rejected.class(),
-        rule: rule_of(rejected.reason()),
+        rule: Rule::of_refusal(rejected.reason()),
         message: rejected.message().to_owned(),
         expected: rejected.expected().map(str::to_owned),
         found: rejected.found().cloned(),
@@ -116,22 +133,92 @@ fn rejection(rejected: &Rejected, about: Digest) -> Obstacle {
     }
 }
 
-/// The rule that a reason for refusal falls under.
-pub(super) const fn rule_of(reason: Reason) -> Rule {
-    match reason {
-        Reason::Malformed | Reason::Integrity | Reason::Chain => Rule::SignatureInvalid,
-        Reason::OtherSubject => Rule::SignatureOtherSubject,
-        Reason::Unsupported => Rule::SignatureUnsupported,
-        Reason::UntrustedRoot => Rule::SignatureUntrustedRoot,
-        Reason::UntrustedIdentity | Reason::Metadata => Rule::SignatureUntrustedIdentity,
-        Reason::Expired => Rule::SignatureExpired,
-        Reason::RevocationUnknown => Rule::RevocationUnknown,
-        Reason::Revoked => Rule::SignatureRevoked,
+/// What a command demands of the attestations on an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Demand {
+    /// Whatever is there has to be in order: who only looks cannot know which of it somebody will rely on.
+    Found,
+    /// What this run wrote has to be, and a provenance has to be there where one was asked for; what others attached
+    /// is their affair.
+    Written {
+        /// Whether a provenance was asked for.
+        provenance: bool,
+    },
+}
+
+/// What is wrong with attestations: what stands in the way of the image, and what is only said.
+#[derive(Debug, Default)]
+pub(super) struct Weighed {
+    pub(super) obstacles: Vec<Obstacle>,
+    pub(super) remarks: Vec<Obstacle>,
+    /// Whether a provenance was asked for and no attestation claims to be one.
+    pub(super) provenance_missing: bool,
+}
+
+/// Weighs attestations by what is demanded (docs/decisions/0010-attestations-of-others.md). What is not accepted
+/// counts for nothing, however it is weighed; this decides only whether it makes the image's answer a no.
+pub(super) fn weigh(attestations: &[ObservedAttestation], demand: Demand, made: &MadeNow) -> Weighed {
+    let mut weighed = Weighed::default();
+    for attestation in attestations {
+        let Some(obstacle) = attestation_obstacle(attestation) else {
+            continue;
+        };
+        // Bytes that lie and questions without an answer are nobody's affair but ours.
+        let said_only = obstacle.class == Class::Rejected
+            && match demand {
+                Demand::Found => {
+                    is_foreign(attestation) && has_accepted_of_same_type(attestations, attestation)
+                }
+                Demand::Written { provenance } => {
+                    let made = made.contains(&attestation.descriptor.digest);
+                    !made && (!provenance || has_accepted(attestations, PROVENANCE_PREDICATE))
+                }
+            };
+        if said_only {
+            weighed.remarks.push(obstacle);
+        } else {
+            weighed.obstacles.push(obstacle);
+        }
     }
+    weighed.provenance_missing = demand == Demand::Written { provenance: true }
+        && weighed.obstacles.is_empty()
+        && !has_accepted(attestations, PROVENANCE_PREDICATE);
+    weighed
+}
+
+/// Whether an attestation is signed, and by nobody whom the policy trusts: not expired, revoked, broken or unknown.
+fn is_foreign(attestation: &ObservedAttestation) -> bool {
+    let AttestationOutcome::Rejected { fault, .. } = &attestation.outcome else {
+        return false;
+    };
+    let by_stranger = |judged: &Judged| match judged.outcome() {
+        Some(Outcome::Rejected(rejected)) => {
+            matches!(
+                rejected.reason(),
+                Reason::UntrustedRoot | Reason::UntrustedIdentity
+            )
+        }
+        Some(Outcome::Accepted(_)) | None => false,
+    };
+    *fault == AttestationFault::Untrusted && attestation.signatures.iter().all(by_stranger)
+}
+
+fn has_accepted_of_same_type(attestations: &[ObservedAttestation], as_in: &ObservedAttestation) -> bool {
+    let statement = as_in.statement.as_ref();
+    statement.is_ok_and(|statement| has_accepted(attestations, statement.predicate_type()))
+}
+
+fn has_accepted(attestations: &[ObservedAttestation], predicate_type: &str) -> bool {
+    let accepted = attestations
+        .iter()
+        .filter_map(|attestation| attestation.outcome.accepted());
+    accepted
+        .into_iter()
+        .any(|accepted| accepted.predicate_type().raw() == predicate_type)
 }
 
 /// What stands in the way of an attestation, if something does.
-pub(super) fn attestation_obstacle(attestation: &ObservedAttestation) -> Option<Obstacle> {
+fn attestation_obstacle(attestation: &ObservedAttestation) -> Option<Obstacle> {
     let AttestationOutcome::Rejected {
         fault,
         message,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::judge::{Judged, Judgement};
 use super::observe::{Observed, ObservedAttestation};
 use super::resolve::Unit;
-use super::standing::{Obstacle, Standing, attestation_obstacle, standing};
+use super::standing::{Demand, Obstacle, Standing, Weighed, past_limit, standing, weigh};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::Foreign;
 use crate::domain::oci::{Descriptor, Digest};
@@ -29,15 +29,11 @@ pub(super) struct Assessment {
 }
 
 /// Weighs what was observed on a unit against what the command demands of it.
-pub(super) fn assess(
-    unit: &Unit,
-    observed: &Observed,
-    demands_provenance: bool,
-    made: &MadeNow,
-) -> Assessment {
-    let obstacles = match observed.skipped_by {
-        Some(_) => Vec::new(),
-        None => obstacles(unit, observed, demands_provenance),
+pub(super) fn assess(unit: &Unit, observed: &Observed, demand: Demand, made: &MadeNow) -> Assessment {
+    let (obstacles, asides) = if observed.judged {
+        obstacles(unit, observed, weigh(&observed.attestations, demand, made))
+    } else {
+        Default::default()
     };
     let worst = obstacles.iter().max_by_key(|obstacle| obstacle.class);
     let failure = worst.map(|obstacle| Cause {
@@ -46,6 +42,10 @@ pub(super) fn assess(
         hint: None,
     });
     let mut findings: Vec<Finding> = obstacles.iter().map(finding).collect();
+    findings.extend(asides.iter().map(|aside| Finding {
+        level: report::Level::Warning,
+        ..finding(aside)
+    }));
     findings.extend(remarks(unit, observed));
     let state = match (&failure, &observed.skipped_by) {
         (Some(_), _) => TargetState::Rejected,
@@ -61,7 +61,7 @@ pub(super) fn assess(
         attestations: observed
             .attestations
             .iter()
-            .map(|found| attestation(found, made))
+            .map(|found| attestation(found, observed.judged, made))
             .collect(),
         tree: Some(tree(unit, observed)),
         ..bare(unit, state)
@@ -71,6 +71,14 @@ pub(super) fn assess(
         findings,
         failure,
     }
+}
+
+/// Whether everything that was written is listed, however it is judged.
+pub(super) fn is_listed(observed: &Observed, written: &[Digest]) -> bool {
+    let signatures = observed.signatures.iter().map(|judged| &judged.descriptor.digest);
+    let attestations = observed.attestations.iter().map(|found| &found.descriptor.digest);
+    let listed: Vec<&Digest> = signatures.chain(attestations).collect();
+    written.iter().all(|digest| listed.contains(&digest))
 }
 
 /// Demands that what a run wrote is there when it is read back, and accepted.
@@ -111,7 +119,8 @@ pub(super) fn find_again(unit: &Unit, observed: &Observed, written: &[Digest]) -
     Ok(())
 }
 
-fn obstacles(unit: &Unit, observed: &Observed, demands_provenance: bool) -> Vec<Obstacle> {
+/// What stands in the way of a unit, and what is only said.
+fn obstacles(unit: &Unit, observed: &Observed, weighed: Weighed) -> (Vec<Obstacle>, Vec<Obstacle>) {
     let signature = match standing(&observed.signatures) {
         Standing::Good => None,
         Standing::Absent => Some(absent(
@@ -121,14 +130,15 @@ fn obstacles(unit: &Unit, observed: &Observed, demands_provenance: bool) -> Vec<
         )),
         Standing::Bad(obstacle) => Some(obstacle),
     };
-    let provenance = (demands_provenance && observed.attestations.is_empty())
+    let provenance = weighed
+        .provenance_missing
         .then(|| absent(unit, Rule::AttestationMissing, "no provenance is there"));
-    let attestations = observed.attestations.iter().filter_map(attestation_obstacle);
-    signature
+    let obstacles = signature
         .into_iter()
-        .chain(attestations)
+        .chain(weighed.obstacles)
         .chain(provenance)
-        .collect()
+        .collect();
+    (obstacles, weighed.remarks)
 }
 
 /// A report about a unit of which nothing but its name and digest is known yet.
@@ -220,6 +230,7 @@ impl Judged {
             }
             Judgement::Malformed(why) => ("rejected", Some(why.clone())),
             Judgement::NotJudged => ("listed", None),
+            Judgement::PastLimit(limit) => ("unknown", Some(past_limit(*limit))),
             Judgement::Unreadable(error) => {
                 let cause = Cause::of(error);
                 let word = if cause.class == Class::Tampered {
@@ -235,16 +246,12 @@ impl Judged {
 
 fn signature(judged: &Judged, made: &MadeNow) -> SignatureReport {
     let (verdict, reason) = judged.verdict();
-    let validations: &[Validation] = match judged.outcome() {
-        Some(Outcome::Accepted(accepted)) => accepted.validations(),
-        Some(Outcome::Rejected(rejected)) => rejected.validations(),
-        None => &[],
-    };
-    let accepted = judged.accepted();
-    let envelope = accepted.map(crate::domain::trust::Accepted::envelope);
+    let outcome = judged.outcome();
+    let validations = outcome.map(Outcome::validations).unwrap_or_default();
+    let envelope = outcome.and_then(Outcome::envelope);
     SignatureReport {
         digest: judged.descriptor.digest.clone(),
-        identity: accepted.map(|accepted| accepted.identity().clone()),
+        identity: outcome.and_then(Outcome::identity).cloned(),
         verdict,
         reason,
         made_now: made.contains(&judged.descriptor.digest),
@@ -280,8 +287,9 @@ fn validation(validation: &Validation) -> ValidationReport {
     }
 }
 
-fn attestation(found: &ObservedAttestation, made: &MadeNow) -> AttestationReport {
+fn attestation(found: &ObservedAttestation, judged: bool, made: &MadeNow) -> AttestationReport {
     let (verdict, reason) = match &found.outcome {
+        _ if !judged => ("listed", None),
         AttestationOutcome::Accepted(_) => ("accepted", None),
         AttestationOutcome::Rejected { message, .. } => ("rejected", Some(message.clone())),
     };
@@ -309,7 +317,10 @@ fn attestation(found: &ObservedAttestation, made: &MadeNow) -> AttestationReport
 /// The referrer tree of a unit.
 pub(super) fn tree(unit: &Unit, observed: &Observed) -> TreeNode {
     let signatures = observed.signatures.iter().map(signature_node);
-    let attestations = observed.attestations.iter().map(attestation_node);
+    let attestations = observed
+        .attestations
+        .iter()
+        .map(|found| attestation_node(found, observed.judged));
     let others = observed.others.iter().map(|descriptor| {
         let kind = descriptor
             .artifact_type
@@ -332,6 +343,7 @@ pub(super) fn tree(unit: &Unit, observed: &Observed) -> TreeNode {
     let platforms: Vec<&str> = unit.platforms.iter().map(Foreign::raw).collect();
     let note = (!platforms.is_empty()).then(|| Foreign::new(platforms.join(", ")));
     let standing = match standing(&observed.signatures) {
+        _ if !observed.judged => report::Standing::Listed,
         Standing::Good => report::Standing::Verified,
         Standing::Bad(obstacle) if obstacle.class != Class::Rejected && obstacle.class != Class::Tampered => {
             report::Standing::Unknown
@@ -360,9 +372,10 @@ fn signature_node(judged: &Judged) -> TreeNode {
     node(&judged.descriptor, "signature", note, standing, Vec::new())
 }
 
-fn attestation_node(found: &ObservedAttestation) -> TreeNode {
+fn attestation_node(found: &ObservedAttestation, judged: bool) -> TreeNode {
     let statement = found.statement.as_ref().ok();
     let (standing, note) = match &found.outcome {
+        _ if !judged => (report::Standing::Listed, None),
         AttestationOutcome::Accepted(_) => {
             let builder = statement.and_then(|statement| statement.builder());
             (

@@ -16,7 +16,7 @@ use crate::domain::trust::{DerivedTrust, RegistryScope};
 use crate::edge::layout::Layout;
 use crate::edge::layout::demo_image;
 use crate::edge::local_key::LocalKey;
-use crate::seams::{NotChecked, Observer, Signer as _, SignerIdentity};
+use crate::seams::{NotChecked, Observer, ReadStore as _, Signer as _, SignerIdentity, WriteStore as _};
 
 #[derive(Default)]
 struct Recorder(RefCell<Vec<Event>>);
@@ -92,6 +92,7 @@ impl World {
                 fail_fast: false,
             },
             authority: Vec::new(),
+            in_ci: false,
         }
     }
 
@@ -117,6 +118,7 @@ impl World {
             require_digest: false,
             metadata: BTreeMap::new(),
             trust: run.trust,
+            max_signatures: crate::base::limits::SIGNATURES_JUDGED,
             repository: None,
             concurrency: run.concurrency,
             authority: Vec::new(),
@@ -346,4 +348,144 @@ fn a_platform_is_judged_on_its_own_signature() {
         world.verify(|job| job.recursive = Recursive::Platforms).failures,
         []
     );
+}
+
+/// Hangs signatures on the image that are worth nothing: every fifth claims our certificates and this very image, the
+/// others are somebody else's word about something else.
+fn litter(world: &World, count: usize) {
+    use crate::domain::notary::Payload;
+    use crate::domain::notary::testing::{payload, sign, x509_header};
+    use crate::domain::oci::{Blob, ImageManifest, Manifest, MediaType};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    let (store, stranger) = (Layout::new(), crate::domain::x509::testing::chain());
+    let SignerIdentity::LocalKey(chain) = world.key.identity() else {
+        panic!("a local key")
+    };
+    let ours: Vec<String> = chain
+        .iter()
+        .map(|certificate| STANDARD.encode(certificate.der()))
+        .collect();
+    block_on(async {
+        let image = store.resolve(&world.target().image).await.unwrap().subject;
+        let about_image = Payload::new(&image, &BTreeMap::new()).unwrap();
+        for number in 0..count {
+            let mut header = x509_header();
+            header["number"] = number.into();
+            let mut jws = sign(&stranger, &header.to_string(), payload().bytes());
+            if number % 5 == 0 {
+                jws = sign(&stranger, &header.to_string(), about_image.bytes());
+                jws["header"]["x5c"] = ours.clone().into();
+            }
+            let envelope = Blob::new(MediaType::JWS, jws.to_string().into_bytes());
+            let manifest = Manifest::write(ImageManifest {
+                artifact_type: None,
+                config: Some(crate::domain::oci::Descriptor {
+                    media_type: MediaType::NOTARY_SIGNATURE,
+                    ..Blob::empty().descriptor().clone()
+                }),
+                layers: vec![envelope.descriptor().clone()],
+                subject: Some(image.descriptor().clone()),
+                annotations: BTreeMap::new(),
+            });
+            for blob in [&envelope, &Blob::empty()] {
+                store.upload(image.place(), blob).await.unwrap();
+            }
+            store.push_referrer(image.place(), &manifest).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn junk_beside_the_image_hides_no_good_signature_and_costs_no_more_than_the_limit() {
+    let world = World::new();
+    litter(&world, 150);
+    let run = world.run(&RunJob {
+        provenance: Provenance::Off,
+        ..world.job()
+    });
+    assert_eq!(run.failures, []);
+    let report = world.verify(|_| {});
+    assert_eq!(report.failures, []);
+    let verdicts = |word| {
+        let signatures = report.targets[0].signatures.iter();
+        signatures.filter(|signature| signature.verdict == word).count()
+    };
+    assert_eq!(
+        (verdicts("accepted"), verdicts("rejected"), verdicts("unknown")),
+        (1, 99, 51)
+    );
+}
+
+#[test]
+fn the_limit_is_kept_to_and_what_was_not_judged_is_never_taken_for_good() {
+    let world = World::new();
+    litter(&world, 6);
+    world.run(&RunJob {
+        provenance: Provenance::Off,
+        ..world.job()
+    });
+    let with = |limit| world.verify(|job| job.max_signatures = limit);
+    assert_eq!(with(0).worst_failure(), Some(Class::Unavailable));
+    assert_eq!(with(0).targets[0].state, TargetState::Rejected);
+    assert_eq!(with(1).failures, []);
+    assert_eq!(with(7).failures, []);
+}
+
+#[test]
+fn an_explanation_ends_as_the_verification_does() {
+    let world = World::new();
+    let explained = || {
+        let job = ExplainJob {
+            target: world.target(),
+            trust: world.trust(),
+            repository: None,
+            timeout: Duration::from_mins(1),
+        };
+        block_on(explain(&job, world.backends(&Layout::new()), &stop_channel().1)).unwrap()
+    };
+    let before = explained();
+    assert_eq!(before.conclusion().rule, Some(Rule::SignatureMissing));
+    assert_eq!(before.conclusion().class, world.verify(|_| {}).worst_failure());
+    world.run(&world.job());
+    let after = explained();
+    assert_eq!(after.conclusion().class, None);
+    assert!(
+        after.text().contains("authenticity (enforce) passed"),
+        "{}",
+        after.text()
+    );
+    litter(&world, 2);
+    assert_eq!(explained().conclusion(), after.conclusion());
+}
+
+#[test]
+fn no_policy_for_an_image_is_explained_not_an_error() {
+    let world = World::new();
+    let trust = Trust {
+        policy: crate::domain::trust::TrustPolicyDocument::parse(
+            br#"{"version": "1.0", "trustPolicies": [{"name": "other", "registryScopes": ["registry.example.com/other"],
+                "signatureVerification": {"level": "skip"}}]}"#,
+        )
+        .unwrap(),
+        ..world.trust()
+    };
+    let explained = |repository: Option<&str>| {
+        let job = ExplainJob {
+            target: world.target(),
+            trust: trust.clone(),
+            repository: repository.map(|text| {
+                match text.parse::<crate::domain::oci::ImageRef>().unwrap().place() {
+                    Place::Repository(repository) => repository.clone(),
+                    Place::Layout(_) => panic!("a repository"),
+                }
+            }),
+            timeout: Duration::from_mins(1),
+        };
+        let explanation = block_on(explain(&job, world.backends(&Layout::new()), &stop_channel().1)).unwrap();
+        explanation.conclusion().class
+    };
+    assert_eq!(explained(None), Some(Class::Usage));
+    assert_eq!(explained(Some("registry.example.com/other")), None);
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::domain::trust::{DerivedTrust, StoreType, TrustPolicyDocument, TrustStore};
+use crate::domain::trust::{DerivedTrust, StoreType, TrustPolicyDocument, TrustStore, aws_roots};
 
 /// The name of the policy in Notation's configuration directory.
 const POLICY_FILE: &str = "trustpolicy.json";
@@ -27,22 +27,33 @@ pub fn notation_files(policy: Vec<u8>, store: &TrustStore) -> Vec<(PathBuf, Vec<
     files
 }
 
-/// The trust store where none was given: the root of the local chain, for every store of its type that the policy
-/// names.
+/// The trust store where none was given: for every store that the policy names the roots of the signer's own store of
+/// that type; for a signing authority's else the embedded roots of AWS Signer, those of the partition that Notation's
+/// name for the store says.
 pub fn default_store(policy: &TrustPolicyDocument, derived: Option<&DerivedTrust>) -> TrustStore {
-    let own = derived.into_iter().flat_map(|derived| derived.store().iter());
-    let roots: Vec<_> = own
-        .filter_map(|(_, roots)| roots.ok())
-        .flatten()
-        .cloned()
-        .collect();
+    let own = |kind| -> Vec<_> {
+        let stores = derived.into_iter().flat_map(|derived| derived.store().iter());
+        let stores = stores.filter(|(name, _)| name.kind() == kind);
+        stores
+            .filter_map(|(_, roots)| roots.ok())
+            .flatten()
+            .cloned()
+            .collect()
+    };
     let mut store = TrustStore::default();
-    let authorities = policy
-        .stores()
-        .into_iter()
-        .filter(|name| name.kind() == StoreType::Ca);
-    for name in authorities.filter(|_| !roots.is_empty()) {
-        store.insert(name.clone(), Ok(roots.clone()));
+    for name in policy.stores() {
+        let mut roots = own(name.kind());
+        if roots.is_empty() && name.kind() == StoreType::SigningAuthority {
+            let partition = if name.name() == "aws-us-gov-signer-ts" {
+                "aws-us-gov"
+            } else {
+                "aws"
+            };
+            roots = aws_roots(partition).unwrap_or_default();
+        }
+        if !roots.is_empty() {
+            store.insert(name.clone(), Ok(roots));
+        }
     }
     store
 }

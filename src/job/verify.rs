@@ -3,6 +3,7 @@
 use super::judge::Judge;
 use super::progress::Progress;
 use super::resolve::{self, Unit};
+use super::standing::Demand;
 use super::tell::{self, Assessment, MadeNow};
 use super::{Backends, Stop, Target, VerifyJob, pool, scope};
 use crate::base::failure::Cause;
@@ -24,6 +25,7 @@ pub async fn verify<S: ReadStore, R: Revocation, O: Observer>(
         trust: Some(&job.trust),
         metadata: &job.metadata,
         clock: backends.clock,
+        limit: job.max_signatures,
     };
     let limits = job.concurrency;
     let judged = pool::each(
@@ -54,6 +56,7 @@ pub async fn verify<S: ReadStore, R: Revocation, O: Observer>(
             Err(failure) => fail(&mut report, target, failure),
         }
     }
+    super::name_authority(&mut report, &job.authority);
     super::forget_unjudged(&mut report);
     report.finished = backends.clock.now();
     report
@@ -76,7 +79,7 @@ async fn one<S: ReadStore, R: Revocation, O: Observer>(
                 &scope(unit.subject.place(), job.repository.as_ref()),
             )
             .await?;
-        Ok(tell::assess(&unit, &observed, false, &MadeNow::new()))
+        Ok(tell::assess(&unit, &observed, Demand::Found, &MadeNow::new()))
     });
     let assessed = assessed.await.into_iter().collect::<Result<_, Cause>>()?;
     progress.end("");

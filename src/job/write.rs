@@ -3,101 +3,166 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use super::ahead::Wishes;
 use super::attest::{self, ReadyAttestation};
+use super::judge::Judged;
 use super::pool;
 use super::progress::Progress;
 use super::run::{Looked, Run};
 use super::scope;
-use super::sign::ReadySignature;
+use super::sign::{self, ReadySignature};
 use super::standing::{Standing, standing};
 use crate::base::failure::Cause;
-use crate::domain::oci::{Blob, Digest, Place};
+use crate::base::limits;
+use crate::base::time::Timestamp;
+use crate::domain::notary::signature_manifest;
+use crate::domain::oci::{Blob, Digest, Place, Subject};
 use crate::domain::plan::{Action, Step};
-use crate::domain::provenance::BuildFacts;
+use crate::domain::provenance::{BuildFacts, attestation_manifest};
 use crate::seams::{Observer, Revocation, Signer, WriteStore};
+
+/// What was stored just now, and has to be found again.
+#[derive(Default)]
+pub(super) struct Written {
+    /// The signature and the attestation on the image.
+    pub(super) referrers: Vec<Digest>,
+    /// Everything that was stored, to be read back.
+    pub(super) wishes: Wishes,
+    /// The signatures, each with what it is on.
+    pub(super) signatures: Vec<(Subject, Rc<ReadySignature>)>,
+}
+
+impl Written {
+    fn signature(&mut self, on: &Subject, signature: Rc<ReadySignature>) -> Result<(), Cause> {
+        let envelope = signature_manifest::envelope_of(&signature.manifest, on.descriptor());
+        let (envelope, _) = envelope.map_err(|error| Cause::of(&error))?;
+        self.wishes
+            .manifests
+            .push(signature.manifest.descriptor().clone());
+        self.wishes.blobs.push((envelope, limits::ENVELOPE_BYTES));
+        self.signatures.push((on.clone(), signature));
+        Ok(())
+    }
+
+    fn attestation(&mut self, image: &Subject, attestation: &ReadyAttestation) -> Result<(), Cause> {
+        let document = attestation_manifest::document_of(&attestation.manifest, image.descriptor());
+        let document = document.map_err(|error| Cause::of(&error))?;
+        self.wishes
+            .manifests
+            .push(attestation.manifest.descriptor().clone());
+        self.wishes.blobs.push((document, limits::STATEMENT_BYTES));
+        self.wishes.referrers.push(attestation.manifest.digest().clone());
+        self.referrers.push(attestation.manifest.digest().clone());
+        Ok(())
+    }
+}
 
 impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     /// Signs and pushes in the order that leaves no unsigned attestation visible at any moment: the attestation's
-    /// digest is known before it is stored, so its signature goes first. Returns what has to be found again.
+    /// digest is known before it is stored, so its signature goes first, and the image's signature before both.
     pub(super) async fn write(
         &self,
         looked: &Looked,
         actions: &[Action],
         names: &[String],
         progress: &Progress<'_, O>,
-    ) -> Result<Vec<Digest>, Cause> {
-        let place = looked.unit.subject.place();
+    ) -> Result<Written, Cause> {
+        let subject = &looked.unit.subject;
+        let place = subject.place();
         let signs = actions
             .iter()
             .any(|action| matches!(action, Action::Sign | Action::SignAgain { .. }));
         let facts = self.facts(looked).filter(|_| actions.contains(&Action::Attest));
+        let mut written = Written::default();
+        written.wishes.referrers.push(subject.digest().clone());
         progress.begin(Step::Sign);
-        let image = async {
-            if !signs {
-                return Ok(None);
+        let signature = async {
+            if signs {
+                let signature = self.signings.signature(subject, &self.job.metadata);
+                signature.await.map(Some)
+            } else {
+                Ok(None)
             }
-            let signature = self
-                .signings
-                .signature(&looked.unit.subject, &self.job.metadata)
-                .await?;
+        };
+        let uploads = uploads(looked, signs, facts.is_some());
+        let (signature, ()) = tokio::join!(signature, self.judge.store.prepare(place, uploads));
+        let signature = signature?;
+        progress.end("");
+        let signed = signature.as_ref().map(|signature| signature.signed);
+        let pushed = async {
+            let Some(signature) = &signature else {
+                return Ok(());
+            };
+            progress.begin(Step::Push);
             self.upload(place, &signature.blobs).await?;
-            Ok::<_, Cause>(Some(signature))
+            let digest = self.push_signature(place, signature).await?;
+            progress.published(format!("signature {digest}"));
+            progress.end(digest.short());
+            Ok::<(), Cause>(())
         };
         let attestation = async {
             match facts {
                 None => Ok(None),
-                Some(facts) => self.prepare(looked, names, facts, !signs).await.map(Some),
+                Some(facts) => self.prepare(looked, names, facts, signed).await.map(Some),
             }
         };
-        let (image, attestation) = tokio::try_join!(image, attestation)?;
-        progress.end("");
-        let mut written = Vec::new();
-        if let Some(signature) = &image {
-            progress.begin(Step::Push);
-            let digest = self.push_signature(place, signature).await?;
-            progress.published(format!("signature {digest}"));
-            progress.end(digest.short());
-            written.push(digest);
+        let (pushed, attestation) = tokio::join!(pushed, attestation);
+        pushed?;
+        if let Some(signature) = signature {
+            written.referrers.push(signature.manifest.digest().clone());
+            written.signature(subject, signature)?;
         }
-        if let Some((attestation, signature)) = &attestation {
+        if facts.is_some() {
             progress.begin(Step::Attest);
-            if let Some(signature) = signature {
-                self.push_signature(place, signature).await?;
-            }
-            let store = self.judge.store;
-            store
-                .push_referrer(place, &attestation.manifest)
-                .await
-                .map_err(|error| Cause::of(&error))?;
-            self.made
-                .borrow_mut()
-                .insert(attestation.manifest.digest().clone());
+        }
+        if let Some((attestation, signature)) = attestation? {
+            self.attach(place, &attestation, signature.as_deref()).await?;
             progress.published(format!("provenance {}", attestation.manifest.digest()));
             progress.end(attestation.manifest.digest().short());
-            written.push(attestation.manifest.digest().clone());
+            written.attestation(subject, &attestation)?;
+            if let Some(signature) = signature {
+                written.signature(&attestation.subject, signature)?;
+            }
         }
         Ok(written)
     }
 
-    /// Builds the attestation, and signs it unless a run that was stopped left a good signature over the same bytes.
+    /// The signature first, then what it is on.
+    async fn attach(
+        &self,
+        place: &Place,
+        attestation: &ReadyAttestation,
+        signature: Option<&ReadySignature>,
+    ) -> Result<(), Cause> {
+        if let Some(signature) = signature {
+            self.push_signature(place, signature).await?;
+        }
+        let store = self.judge.store;
+        let stored = store.push_referrer(place, &attestation.manifest).await;
+        stored.map_err(|error| Cause::of(&error))?;
+        let mut made = self.made.borrow_mut();
+        made.insert(attestation.manifest.digest().clone());
+        Ok(())
+    }
+
+    /// Builds the attestation, and signs it unless a run that was stopped left a good signature over the same bytes;
+    /// `signed` is when this run signed the image, if it did.
     async fn prepare(
         &self,
         looked: &Looked,
         names: &[String],
         facts: &BuildFacts,
-        look_for_leftovers: bool,
+        signed: Option<Timestamp>,
     ) -> Result<(ReadyAttestation, Option<Rc<ReadySignature>>), Cause> {
-        let store = self.judge.store;
         let place = looked.unit.subject.place();
-        let created = match self.job.created {
-            Some(created) => Some(created),
-            None => attest::image_created(store, &looked.unit).await,
-        };
+        let stands = || self.standing_since(looked);
+        let own = || attest::created(&looked.unit, signed.or_else(stands));
+        let created = self.job.created.or_else(own);
         let created = created.unwrap_or_else(|| self.judge.clock.now().whole());
         let attestation = attest::ready(&looked.unit, names, facts, created)?;
         let uploaded = self.upload(place, &attestation.blobs);
         let signature = async {
-            if look_for_leftovers {
+            if signed.is_none() {
                 let scope = scope(place, self.job.repository.as_ref());
                 let left = self.judge.signatures_on(&attestation.subject, &scope).await?;
                 if matches!(standing(&left), Standing::Good) {
@@ -113,6 +178,13 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         };
         let ((), signature) = tokio::try_join!(uploaded, signature)?;
         Ok((attestation, signature))
+    }
+
+    /// When the oldest of our signatures that stand on the image was made.
+    fn standing_since(&self, looked: &Looked) -> Option<Timestamp> {
+        let accepted = looked.observed.signatures.iter().filter_map(Judged::accepted);
+        let ours = accepted.filter(|accepted| sign::is_by(self.signings.identity(), accepted));
+        ours.map(|accepted| accepted.envelope().attributes().time()).min()
     }
 
     async fn upload(&self, place: &Place, blobs: &[Blob]) -> Result<(), Cause> {
@@ -133,4 +205,11 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         self.made.borrow_mut().insert(signature.manifest.digest().clone());
         Ok(signature.manifest.digest().clone())
     }
+}
+
+/// How many blobs will be stored: an envelope for each signature, the statement, and the empty one unless something on
+/// the image shows that it is there.
+fn uploads(looked: &Looked, signs: bool, attests: bool) -> usize {
+    let seen = !looked.observed.signatures.is_empty() || !looked.observed.attestations.is_empty();
+    usize::from(signs) + 2 * usize::from(attests) + usize::from(!seen)
 }

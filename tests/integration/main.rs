@@ -8,15 +8,23 @@ mod architecture;
 #[cfg(test)]
 mod aws;
 #[cfg(test)]
+mod aws_run;
+#[cfg(test)]
 mod cli;
+#[cfg(test)]
+mod docs;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod front_door;
+#[cfg(test)]
 mod generated;
 #[cfg(test)]
 mod handoff;
+#[cfg(test)]
+mod interop;
 #[cfg(test)]
 mod judges;
 #[cfg(test)]

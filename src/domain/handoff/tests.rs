@@ -380,6 +380,42 @@ fn lists_have_comments_blank_lines_and_prefixes() {
     assert_eq!(named("[::1]:5000/a:1"), ["[::1]:5000/a:1"]);
 }
 
+/// What a large file costs is printed and not asserted, since it depends on the machine.
+#[test]
+fn a_goreleaser_file_of_five_megabytes_and_a_long_list_are_timed() {
+    let item = |n: usize| {
+        let kind = if n.is_multiple_of(40) {
+            "Docker Image"
+        } else {
+            "Archive"
+        };
+        let extra = if n.is_multiple_of(40) {
+            format!(r#","Digest":"{IDX}""#)
+        } else {
+            String::new()
+        };
+        format!(
+            r#"{{"name":"r.example/team/app:1.4.{n}","path":"dist/app_linux_amd64_v1/app_{n}","internal_type":38,"type":"{kind}","extra":{{"ID":"app","Checksum":"{AMD}"{extra}}}}}"#
+        )
+    };
+    let mut items = Vec::new();
+    let mut bytes = 2;
+    while bytes < 5_000_000 {
+        let item = item(items.len());
+        bytes += item.len() + 1;
+        items.push(item);
+    }
+    let file = format!("[{}]", items.join(","));
+    let list = (0..TARGETS).fold(String::new(), |list, n| list + &format!("r.example/a:{n}\n"));
+    for (name, text) in [("goreleaser", &file), ("list", &list)] {
+        let started = std::time::Instant::now();
+        let reading = read(text.as_bytes(), Hint::default(), None).unwrap();
+        let (bytes, count) = (text.len(), reading.items.len());
+        println!("{name}: {bytes} bytes, {count} images, {:?}", started.elapsed());
+        assert_eq!(reading.format, name);
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), index in 0..36usize) {

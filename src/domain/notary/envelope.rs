@@ -171,10 +171,7 @@ impl IntactEnvelope {
     /// # Errors
     /// [`EnvelopeError`] with the first rule that is broken.
     pub fn open(envelope: &Envelope) -> Result<Self, EnvelopeError> {
-        let parts = match envelope.format {
-            EnvelopeFormat::Jws => jws::read(&envelope.bytes)?,
-            EnvelopeFormat::Cose => return Err(EnvelopeError::Unsupported(EnvelopeFormat::Cose)),
-        };
+        let parts = parts(envelope)?;
         let attributes = SignedAttributes::check(parts.claims)?;
         let leaf = parts.certificates.first().ok_or(ChainError::Empty)?;
         let key = leaf.key_spec().map_err(EnvelopeError::Key)?;
@@ -269,6 +266,56 @@ impl IntactEnvelope {
     /// What the signer called itself; unsigned, so never a reason for anything.
     pub fn signing_agent(&self) -> Option<&Foreign> {
         self.agent.as_ref()
+    }
+}
+
+/// What an envelope claims, with nothing verified: good for choosing which of many envelopes to verify first, and for
+/// nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    attributes: SignedAttributes,
+    payload: Vec<u8>,
+    certificates: Vec<Certificate>,
+}
+
+impl Claimed {
+    /// Reads the claims; no signature is verified, neither the envelope's nor that of a certificate.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`] where they cannot be read, so that the envelope cannot be intact either.
+    pub fn read(envelope: &Envelope) -> Result<Self, EnvelopeError> {
+        let parts = parts(envelope)?;
+        Ok(Self {
+            attributes: SignedAttributes::check(parts.claims)?,
+            payload: parts.payload,
+            certificates: parts.certificates,
+        })
+    }
+
+    /// The attributes that would be signed.
+    pub fn attributes(&self) -> &SignedAttributes {
+        &self.attributes
+    }
+
+    /// The certificates, in the order of the envelope.
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    /// What the payload says it is about.
+    ///
+    /// # Errors
+    /// [`SignedPayloadError::Document`] when it does not say.
+    pub fn payload(&self) -> Result<SignedPayload, SignedPayloadError> {
+        SignedPayload::read(&self.payload)
+    }
+}
+
+/// What the front end of the envelope's format makes of it.
+fn parts(envelope: &Envelope) -> Result<Parts, EnvelopeError> {
+    match envelope.format {
+        EnvelopeFormat::Jws => jws::read(&envelope.bytes),
+        EnvelopeFormat::Cose => Err(EnvelopeError::Unsupported(EnvelopeFormat::Cose)),
     }
 }
 

@@ -24,7 +24,7 @@ mod signing;
 pub(crate) mod testing;
 
 pub use attributes::{AWS_PLUGIN, AttributeError, ExtendedAttribute, SignedAttributes, SigningScheme, names};
-pub use envelope::{Envelope, EnvelopeError, EnvelopeFormat, IntactEnvelope};
+pub use envelope::{Claimed, Envelope, EnvelopeError, EnvelopeFormat, IntactEnvelope};
 pub use payload::{Payload, PayloadError, SignedPayload, SignedPayloadError};
 pub use seal::{Expected, SealError, SealedEnvelope};
 pub use signing::{SigningAttributes, UnsignedJws};

@@ -15,8 +15,10 @@
 //! assert_eq!(actions[1], Action::Attest);
 //! ```
 
+mod allow;
 mod step;
 
+pub use allow::{AllowList, Glob, GlobError, NotAllowed};
 pub use step::Step;
 
 use crate::domain::oci::Digest;

@@ -33,6 +33,7 @@ pub mod codequality;
 pub mod dotenv;
 mod escape;
 mod event;
+pub mod explanation;
 mod finding;
 pub mod json;
 pub mod junit;

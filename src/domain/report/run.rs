@@ -138,7 +138,7 @@ pub struct SignatureReport {
     pub digest: Digest,
     /// Who signed, as the certificate or the signed attributes say; none where nothing could be read.
     pub identity: Option<Foreign>,
-    /// `accepted`, `rejected` or `unknown`.
+    /// `accepted`, `rejected`, `unknown`, or `listed` where there was nothing to judge it by.
     pub verdict: &'static str,
     /// Why it was refused.
     pub reason: Option<String>,

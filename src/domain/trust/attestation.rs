@@ -125,3 +125,87 @@ impl AttestationOutcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::super::testing::{local_header, payload, sign, simple_policy, store, subject, time};
+    use super::super::{Requirements, examine};
+    use super::*;
+    use crate::domain::x509::testing::chain;
+
+    fn statement(about: &Digest) -> Statement {
+        let text = json!({
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{"name": "web", "digest": {"sha256": about.hex()}}],
+            "predicateType": "https://slsa.dev/provenance/v1",
+            "predicate": {},
+        });
+        Statement::read(text.to_string().as_bytes()).unwrap()
+    }
+
+    /// A signature over an attestation, judged by a policy that names this signer.
+    fn signed(by: &str) -> Outcome {
+        let issued = chain();
+        let evidence = sign(&issued, &local_header(), &payload(&subject(1), &[]));
+        let policy = simple_policy("strict", "ca:test", by);
+        let store = store("ca:test", &issued);
+        let now = time("2025-06-01T00:00:00Z");
+        let pending = examine(
+            &evidence,
+            &subject(1),
+            &policy,
+            &store,
+            &Requirements::default(),
+            now,
+        );
+        pending.conclude(&BTreeMap::new())
+    }
+
+    fn fault(outcome: &AttestationOutcome) -> Option<AttestationFault> {
+        assert_eq!(
+            outcome.accepted().is_none(),
+            matches!(outcome, AttestationOutcome::Rejected { .. })
+        );
+        match outcome {
+            AttestationOutcome::Accepted(_) => None,
+            AttestationOutcome::Rejected { fault, .. } => Some(*fault),
+        }
+    }
+
+    #[test]
+    fn a_statement_about_the_image_and_one_accepted_signature_are_both_needed() {
+        let image = Digest::of(b"image");
+        let (good, bad) = (
+            signed("x509.subject: C=US, ST=WA, O=Test"),
+            signed("x509.subject: C=US, ST=WA, O=Else"),
+        );
+        let (about, other) = (statement(&image), statement(&Digest::of(b"other")));
+        let accepted = judge(&image, Ok(&about), &[&bad, &good]);
+        let Outcome::Accepted(signature) = &good else {
+            panic!("{good:?}")
+        };
+        let proof = accepted.accepted().unwrap();
+        assert_eq!(proof.predicate_type().raw(), "https://slsa.dev/provenance/v1");
+        assert_eq!(proof.signature(), signature);
+        let faults = [
+            (judge(&image, Ok(&about), &[]), AttestationFault::Unsigned),
+            (judge(&image, Ok(&about), &[&bad]), AttestationFault::Untrusted),
+            (
+                judge(&image, Ok(&other), &[&good]),
+                AttestationFault::OtherSubject,
+            ),
+            (
+                judge(&image, Err("no JSON"), &[&good]),
+                AttestationFault::Malformed,
+            ),
+        ];
+        for (outcome, expected) in faults {
+            assert_eq!(fault(&outcome), Some(expected));
+        }
+        assert_eq!(fault(&accepted), None);
+    }
+}

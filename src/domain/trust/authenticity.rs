@@ -16,7 +16,7 @@ const IDENTITIES_SHOWN: usize = 5;
 
 /// Which stores may anchor the chains of a scheme; never those of another, so that a holder of an ordinary certificate
 /// cannot claim the believed time of a signing authority.
-const fn store_type(scheme: SigningScheme) -> StoreType {
+pub(super) const fn store_type(scheme: SigningScheme) -> StoreType {
     match scheme {
         SigningScheme::X509 => StoreType::Ca,
         SigningScheme::SigningAuthority => StoreType::SigningAuthority,

@@ -25,6 +25,7 @@
 pub mod attestation;
 mod authenticity;
 pub mod aws;
+mod candidate;
 mod derived;
 mod dn;
 mod examine;
@@ -38,11 +39,12 @@ mod scope;
 mod semver;
 mod store_name;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod timeliness;
 mod trust_store;
 pub mod verifier;
 
+pub use candidate::Promise;
 pub use derived::{DerivedError, DerivedTrust, TrustFile, aws_roots};
 pub use dn::{DistinguishedName, DnError};
 pub use examine::{Evidence, Examination, Requirements, examine};

@@ -225,6 +225,7 @@ impl Pending {
                     .all(|obstacle| obstacle.reason == Reason::RevocationUnknown),
                 leading,
                 validations: judged.validations,
+                envelope: Some(Box::new(envelope)),
             }),
         }
     }
@@ -288,6 +289,22 @@ impl Outcome {
         match self {
             Self::Accepted(accepted) => accepted.validations(),
             Self::Rejected(rejected) => rejected.validations(),
+        }
+    }
+
+    /// Who signed, or claims to have: an intact envelope says, and only an accepted one is to be believed.
+    pub fn identity(&self) -> Option<&Foreign> {
+        match self {
+            Self::Accepted(accepted) => Some(accepted.identity()),
+            Self::Rejected(rejected) => rejected.identity(),
+        }
+    }
+
+    /// The envelope, where it is intact.
+    pub fn envelope(&self) -> Option<&IntactEnvelope> {
+        match self {
+            Self::Accepted(accepted) => Some(accepted.envelope()),
+            Self::Rejected(rejected) => rejected.envelope(),
         }
     }
 }
@@ -360,6 +377,7 @@ pub struct Rejected {
     leading: Obstacle,
     undecided: bool,
     validations: Vec<Validation>,
+    envelope: Option<Box<IntactEnvelope>>,
 }
 
 impl Rejected {
@@ -371,6 +389,7 @@ impl Rejected {
             leading,
             undecided: false,
             validations,
+            envelope: None,
         }
     }
 
@@ -382,6 +401,12 @@ impl Rejected {
     /// Who claims to have signed, where the envelope is intact; not the same as who is trusted.
     pub fn identity(&self) -> Option<&Foreign> {
         self.identity.as_ref()
+    }
+
+    /// The envelope, where it is intact: what it says (scheme, times, chain) was signed by its own leaf, and nothing
+    /// more is known of it.
+    pub fn envelope(&self) -> Option<&IntactEnvelope> {
+        self.envelope.as_deref()
     }
 
     /// Why, by rank: the first thing that stood in the way. Of several refused signatures report the one with the

@@ -234,6 +234,65 @@ mod tests {
     }
 
     #[test]
+    fn keys_and_algorithms_fit_as_the_tables_of_the_specifications_say() {
+        use SignatureAlgorithm::{Ecdsa, Ed25519, RsaPkcs1, RsaPss};
+        let hashes = [Hash::Sha256, Hash::Sha384, Hash::Sha512];
+        let curves = [Curve::P256, Curve::P384, Curve::P521];
+        let rsa = |bits| KeyKind::Rsa { bits };
+        for (hash, own) in hashes.into_iter().zip(curves) {
+            for curve in curves {
+                let fits = |encoding| verifier(&KeyKind::Ec(curve), Ecdsa(hash, encoding)).is_some();
+                assert_eq!(fits(Encoding::Fixed), curve == own);
+                assert!(fits(Encoding::Asn1));
+            }
+            for algorithm in [RsaPkcs1(hash), RsaPss(hash)] {
+                assert!(verifier(&rsa(2048), algorithm).is_some());
+                assert!(verifier(&rsa(2047), algorithm).is_none());
+                assert!(verifier(&rsa(8193), algorithm).is_none());
+                assert!(verifier(&KeyKind::Ed25519, algorithm).is_none());
+            }
+        }
+        assert!(verifier(&KeyKind::Ed25519, Ed25519).is_some());
+        assert!(verifier(&rsa(4096), Ed25519).is_none());
+    }
+
+    #[test]
+    fn algorithms_of_certificates_are_known_or_refused_by_name() {
+        use SignatureAlgorithm::{Ecdsa, Ed25519, RsaPkcs1};
+        let named = |oid: &str, null: bool| {
+            certificate_algorithm(&AlgorithmIdentifierOwned {
+                oid: ObjectIdentifier::new(oid).unwrap(),
+                parameters: null.then(der::Any::null),
+            })
+        };
+        let asn1 = |hash| Ok(Ecdsa(hash, Encoding::Asn1));
+        assert_eq!(named("1.2.840.113549.1.1.11", true), Ok(RsaPkcs1(Hash::Sha256)));
+        assert_eq!(named("1.2.840.113549.1.1.12", false), Ok(RsaPkcs1(Hash::Sha384)));
+        assert_eq!(named("1.2.840.113549.1.1.13", true), Ok(RsaPkcs1(Hash::Sha512)));
+        assert_eq!(named("1.2.840.10045.4.3.2", false), asn1(Hash::Sha256));
+        assert_eq!(named("1.2.840.10045.4.3.3", false), asn1(Hash::Sha384));
+        assert_eq!(named("1.2.840.10045.4.3.4", false), asn1(Hash::Sha512));
+        assert_eq!(named("1.3.101.112", false), Ok(Ed25519));
+        for (oid, words) in [
+            ("1.2.840.113549.1.1.4", "MD5 with RSA"),
+            ("1.2.840.113549.1.1.5", "SHA-1 with RSA"),
+            ("1.2.840.10045.4.1", "SHA-1 with ECDSA"),
+            ("1.2.3.4", "the algorithm 1.2.3.4"),
+            (
+                "1.2.840.113549.1.1.10",
+                "RSASSA-PSS with parameters that are not the usual ones",
+            ),
+        ] {
+            assert_eq!(named(oid, true), Err(words.to_owned()));
+        }
+        assert!(
+            named("1.3.101.112", true)
+                .unwrap_err()
+                .ends_with(" with parameters")
+        );
+    }
+
+    #[test]
     fn signatures_have_exactly_one_length() {
         let issued = chain();
         let key = issued.certificates[0].public_key();

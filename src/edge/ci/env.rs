@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::base::failure::{Class, Classified};
 use crate::base::foreign::Foreign;
+use crate::base::secret::Secret;
 
 /// A variable that is read besides inputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,16 +19,67 @@ pub struct Variable {
 
 /// Every variable that is read besides `COUNTERSIGN_*` and `INPUT_*`, by name.
 pub const REGISTER: &[Variable] = &[
+    hidden(
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        "GitHub Actions: what a job shows to be given an identity token",
+    ),
+    shown(
+        "ACTIONS_ID_TOKEN_REQUEST_URL",
+        "GitHub Actions: where a job that may have an identity token asks for one",
+    ),
+    shown(
+        "AWS_CA_BUNDLE",
+        "a PEM file of certificate roots besides the embedded ones",
+    ),
+    shown(
+        "AWS_DEFAULT_REGION",
+        "the AWS region, where `AWS_REGION` is not set",
+    ),
+    shown(
+        "AWS_EC2_METADATA_DISABLED",
+        "`true`: no instance metadata service is asked for credentials; `false`: it is there",
+    ),
+    shown(
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        "where the instance metadata service is, which says that there is one",
+    ),
+    shown("AWS_ENDPOINT_URL", "where every AWS service is"),
+    shown("AWS_ENDPOINT_URL_ECR", "where the ECR API is"),
+    shown(
+        "AWS_ENDPOINT_URL_SIGNER",
+        "where AWS Signer is, its data plane included",
+    ),
+    shown("AWS_ENDPOINT_URL_SIGNER_DATA", "where AWS Signer's data plane is"),
+    shown("AWS_ENDPOINT_URL_STS", "where STS is"),
+    shown(
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+        "`true`: the variables above do not count",
+    ),
+    shown(
+        "AWS_REGION",
+        "the AWS region, where neither `region` nor a profile's ARN names one",
+    ),
+    shown(
+        "AWS_USE_DUALSTACK_ENDPOINT",
+        "`true`: the services' addresses with IPv6",
+    ),
+    shown("AWS_USE_FIPS_ENDPOINT", "`true`: the services' FIPS addresses"),
+    shown("CI_JOB_ID", "GitLab CI/CD: names the session of a role"),
     shown(
         "CI_PROJECT_DIR",
         "GitLab's workspace: files that name images are read below it",
     ),
     shown("CODEBUILD_BUILD_ARN", "set by AWS CodeBuild: this is a build"),
+    shown("CODEBUILD_BUILD_ID", "AWS CodeBuild: names the session of a role"),
     shown(
         "CODEBUILD_SRC_DIR",
         "CodeBuild's workspace: files that name images are read below it",
     ),
     shown("COLUMNS", "width of the terminal, for the progress line"),
+    shown(
+        "DOCKER_CONFIG",
+        "the directory of Docker's `config.json`; default `~/.docker`",
+    ),
     shown(
         "GITHUB_ACTIONS",
         "`true` on GitHub Actions: inputs count, variables do not",
@@ -36,13 +88,18 @@ pub const REGISTER: &[Variable] = &[
         "GITHUB_ARTIFACTS_LIST",
         "the file of subjects that earlier steps declared, for images-from github-artifacts-list",
     ),
+    shown("GITHUB_REPOSITORY", "GitHub Actions: names the session of a role"),
+    shown("GITHUB_RUN_ID", "GitHub Actions: names the session of a role"),
     shown(
         "GITHUB_WORKSPACE",
         "GitHub's workspace: files that name images are read below it",
     ),
     shown("GITLAB_CI", "`true` on GitLab CI/CD"),
     shown("HOME", "the user's directory, where no XDG directory is set"),
+    hidden("HTTPS_PROXY", "the proxy for `https:` addresses"),
+    hidden("HTTP_PROXY", "the proxy for `http:` addresses"),
     shown("NO_COLOR", "not empty: no colours (no-color.org)"),
+    shown("NO_PROXY", "hosts that are reached without a proxy"),
     shown(
         "RUNNER_TEMP",
         "the runner's temporary directory: files that name images are read below it too",
@@ -51,11 +108,18 @@ pub const REGISTER: &[Variable] = &[
         "SOURCE_DATE_EPOCH",
         "seconds since 1970: when the attestation says it was made (reproducible-builds.org)",
     ),
+    shown(
+        "SSL_CERT_FILE",
+        "a PEM file of certificate roots besides the embedded ones",
+    ),
     shown("TERM", "`dumb`: no colours and no progress line"),
     shown(
         "XDG_STATE_HOME",
         "where the local CA is kept, in `countersign/` (XDG Base Directory Specification)",
     ),
+    hidden("http_proxy", "the same as `HTTP_PROXY`, which it stands behind"),
+    hidden("https_proxy", "the same as `HTTPS_PROXY`, which it stands behind"),
+    shown("no_proxy", "the same as `NO_PROXY`, which it stands behind"),
 ];
 
 const fn shown(name: &'static str, meaning: &'static str) -> Variable {
@@ -64,6 +128,28 @@ const fn shown(name: &'static str, meaning: &'static str) -> Variable {
         meaning,
         sensitive: false,
     }
+}
+
+const fn hidden(name: &'static str, meaning: &'static str) -> Variable {
+    Variable {
+        name,
+        meaning,
+        sensitive: true,
+    }
+}
+
+/// The value of a variable that an input names, as `id-token` does; read from the process when it is needed, since no
+/// register can list it.
+pub(super) fn named(name: &str) -> Option<Secret<String>> {
+    let is_name = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !is_name {
+        return None;
+    }
+    let value = Secret::new(std::env::var(name).ok()?);
+    (!value.expose().trim().is_empty()).then_some(value)
 }
 
 /// A variable that cannot be used.

@@ -88,7 +88,9 @@ impl<L: Logins> Registry<L> {
             }
             self.api.borrow_mut().insert(repository.clone(), true);
             let next = next_url(&home, &url, &answer)?;
-            found.extend(entries(&index(answer)?));
+            let filtered = says_filtered(&answer);
+            let page = entries(&index(answer)?).into_iter();
+            found.extend(page.map(|entry| if filtered { untyped(entry) } else { entry }));
             match next {
                 None => return Ok(Some(found)),
                 Some(next) if seen.contains(&next) => {
@@ -142,6 +144,22 @@ impl<L: Logins> Registry<L> {
             index: Some(self.parse(repository, answer, &MediaType::OCI_INDEX)?),
             etag,
         })
+    }
+}
+
+/// Whether the registry says that it left out entries of other artifact types (distribution specification 1.1,
+/// "Listing Referrers", `OCI-Filters-Applied`), though it was not asked to.
+fn says_filtered(answer: &Answer) -> bool {
+    let applied = answer.headers.get_all("oci-filters-applied").into_iter();
+    let mut texts = applied.filter_map(|value| value.to_str().ok());
+    texts.any(|text| text.split(',').any(|filter| filter.trim() == "artifactType"))
+}
+
+/// An entry of such a list: its type is then no reason to leave it out once more, so its manifest has to say.
+fn untyped(entry: Descriptor) -> Descriptor {
+    Descriptor {
+        artifact_type: None,
+        ..entry
     }
 }
 

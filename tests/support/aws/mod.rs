@@ -339,6 +339,7 @@ impl Aws {
         let name = format!("{account}.dkr.ecr.{REGION}.amazonaws.com");
         let quirks = Quirks {
             blobs_elsewhere: false,
+            relative_location: true,
             realm: Some(format!("https://{name}/")),
             ..Quirks::ecr()
         };

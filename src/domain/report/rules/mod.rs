@@ -11,6 +11,7 @@ mod signatures;
 use std::fmt::Write as _;
 
 use super::Level;
+use crate::domain::trust::Reason;
 
 pub use notice::Notice;
 
@@ -147,6 +148,20 @@ rules! {
 }
 
 impl Rule {
+    /// The rule that a reason for refusing a signature falls under.
+    pub const fn of_refusal(reason: Reason) -> Self {
+        match reason {
+            Reason::Malformed | Reason::Integrity | Reason::Chain => Self::SignatureInvalid,
+            Reason::OtherSubject => Self::SignatureOtherSubject,
+            Reason::Unsupported => Self::SignatureUnsupported,
+            Reason::UntrustedRoot => Self::SignatureUntrustedRoot,
+            Reason::UntrustedIdentity | Reason::Metadata => Self::SignatureUntrustedIdentity,
+            Reason::Expired => Self::SignatureExpired,
+            Reason::RevocationUnknown => Self::RevocationUnknown,
+            Reason::Revoked => Self::SignatureRevoked,
+        }
+    }
+
     /// The published id, as `CSN001`.
     pub const fn id(self) -> &'static str {
         self.entry().id

@@ -134,6 +134,7 @@ fn session_name(scene: &Scene<'_>) -> SessionName {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err hands over")]
 fn cause<E: Classified>(error: E) -> Cause {
     Cause::of(&error)
 }

@@ -15,6 +15,7 @@
 
 mod allow;
 mod backends;
+mod claims;
 mod demo;
 mod derive;
 mod handed;
@@ -25,6 +26,7 @@ mod listen;
 mod logins;
 mod network;
 mod overrides;
+mod printed;
 mod publish;
 mod run;
 mod services;
@@ -38,8 +40,9 @@ mod watch;
 use std::ffi::OsString;
 
 use self::listen::{Heeded, listen};
+use self::printed::{print, said};
 use crate::base::failure::{Cause, Class};
-use crate::cli::{Color, Invocation, Look, Page, Settings};
+use crate::cli::{Color, Invocation, Look, Settings};
 use crate::edge::ci::{Environment, Host, Shade, Writer};
 use crate::job::{Stop, stop_channel};
 
@@ -133,24 +136,4 @@ fn writer(host: Host, environment: &Environment, look: Look) -> Writer {
 fn refused(writer: &Writer, cause: &Cause) -> u8 {
     writer.error(cause);
     cause.class.exit_code()
-}
-
-fn print(writer: &Writer, page: &Page) -> u8 {
-    let text = if writer.data_coloured() {
-        &page.coloured
-    } else {
-        &page.plain
-    };
-    said(writer, writer.text(text), 0)
-}
-
-/// The exit code after something was printed; what could not be printed is unavailable.
-fn said(writer: &Writer, printed: std::io::Result<()>, code: u8) -> u8 {
-    match printed {
-        Ok(()) => code,
-        Err(error) => {
-            writer.warning(&format!("could not write to standard output: {error}"));
-            code.max(Class::Unavailable.exit_code())
-        }
-    }
 }

@@ -6,16 +6,14 @@ use super::services::{self, Services};
 use super::signer::{AnySigner, local_key};
 use super::trust::Loaded;
 use super::watch::Watch;
-use super::{Scene, allow, derive, images, trust};
+use super::{Scene, allow, claims, derive, images, trust};
 use crate::base::failure::{Cause, Class};
-use crate::base::time::Timestamp;
-use crate::cli::{CliError, Origins, ProvenanceWish, RunSettings};
+use crate::cli::{Origins, RunSettings};
 use crate::domain::plan::Step;
-use crate::domain::provenance::BuildFacts;
 use crate::domain::trust::DerivedTrust;
 use crate::edge::ci::{Host, OutputDir};
 use crate::edge::local_key::LocalKey;
-use crate::job::{self, Provenance, RunJob};
+use crate::job::{self, RunJob, Surroundings};
 
 pub(super) async fn run(settings: &RunSettings, origins: &Origins, scene: &Scene<'_>) -> Result<u8, Cause> {
     let out = OutputDir::prove(&settings.report.output_dir).map_err(|error| Cause::of(&error))?;
@@ -34,8 +32,8 @@ pub(super) async fn work(
     let targets = images::targets(&settings.images, settings.repository.as_ref(), scene)?;
     let profile = services::profile(&settings.services)?;
     allow::check(settings, profile.as_ref(), &targets)?;
-    let provenance = provenance(&settings.provenance, origins)?;
-    let created = created(scene)?;
+    let provenance = claims::provenance(&settings.provenance, origins)?;
+    let created = claims::created(scene)?;
     let watch = Watch::new(scene);
     let services = Services::open(&settings.services, &targets, false, &watch, scene)?;
     let scopes = trust::scopes(&targets, settings.repository.as_ref());
@@ -60,7 +58,10 @@ pub(super) async fn work(
         repository: settings.repository.clone(),
         concurrency: settings.concurrency,
         authority: settings.authority.clone(),
-        in_ci: scene.host != Host::Terminal,
+        surroundings: match scene.host {
+            Host::Terminal => Surroundings::Terminal,
+            Host::GitHub | Host::GitLab | Host::CodeBuild => Surroundings::Ci,
+        },
     };
     let ended = watch
         .over(job::run(&job, &signer, watch.backends(&services), scene.stop))
@@ -87,7 +88,10 @@ async fn signer(
     match (&settings.key, deriving.profile) {
         (Some(key), _) => {
             let key = expiring(local_key(key, scene)?, settings)?;
-            Ok((load(Some(&deriving.key(key.chain())?))?, AnySigner::LocalKey(key)))
+            Ok((
+                load(Some(&deriving.key(key.chain())?))?,
+                AnySigner::LocalKey(Box::new(key)),
+            ))
         }
         (None, Some(name)) => {
             let loaded = load(deriving.derive(services, scene).await?.as_ref())?;
@@ -110,36 +114,4 @@ fn expiring(key: LocalKey, settings: &RunSettings) -> Result<LocalKey, Cause> {
             }),
         },
     }
-}
-
-/// What the provenance says: what was typed; no host vouches for anything yet.
-fn provenance(wish: &ProvenanceWish, origins: &Origins) -> Result<Provenance, Cause> {
-    let missing = |name: &str| {
-        let why = "for provenance outside a known CI host; or give provenance off".to_owned();
-        let argument = origins.spell(name);
-        Cause::of(&CliError::Missing { argument, why })
-    };
-    match wish {
-        ProvenanceWish::Off => Ok(Provenance::Off),
-        ProvenanceWish::Auto { builder, source } => {
-            let builder = builder.clone().ok_or_else(|| missing("builder-id"))?;
-            let source = source.clone().ok_or_else(|| missing("source"))?;
-            Ok(Provenance::Attach(Box::new(BuildFacts::manual(builder, source))))
-        }
-    }
-}
-
-/// `SOURCE_DATE_EPOCH` (reproducible-builds.org): seconds since 1970.
-fn created(scene: &Scene<'_>) -> Result<Option<Timestamp>, Cause> {
-    let text = scene.environment.get("SOURCE_DATE_EPOCH");
-    let seconds = text.map(|text| text.parse::<u32>().map_err(|_| text)).transpose();
-    let seconds = seconds.map_err(|text| Cause {
-        class: Class::Usage,
-        message: format!(
-            "expected SOURCE_DATE_EPOCH to be seconds since 1970, found {}",
-            crate::base::foreign::quote(text)
-        ),
-        hint: None,
-    })?;
-    Ok(seconds.map(|seconds| Timestamp::from_unix(i64::from(seconds))))
 }

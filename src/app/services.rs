@@ -80,7 +80,7 @@ impl Services {
         Ok(Self {
             store: AnyStore::new(Some(registry)),
             revocation: match &aws {
-                Some(aws) => AnyRevocation::Aws(aws.revocation()),
+                Some(aws) => AnyRevocation::Aws(Box::new(aws.revocation())),
                 None => AnyRevocation::NotChecked(NotChecked),
             },
             findings: overrides::findings(&found),

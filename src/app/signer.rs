@@ -1,6 +1,6 @@
 //! Whoever signs, and whoever knows what was revoked: closed sets, by data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Scene;
 use crate::base::failure::{Cause, Class};
@@ -15,7 +15,7 @@ use crate::seams::{Clock, NotChecked, Revocation, SignError, Signature, Signer, 
 
 /// Whoever signs.
 pub(super) enum AnySigner {
-    LocalKey(LocalKey),
+    LocalKey(Box<LocalKey>),
     Profile(Box<SigningProfile>),
 }
 
@@ -44,7 +44,7 @@ impl Signer for AnySigner {
 
 /// Whoever knows what was revoked.
 pub(super) enum AnyRevocation {
-    Aws(SignerRevocation),
+    Aws(Box<SignerRevocation>),
     NotChecked(NotChecked),
 }
 
@@ -59,18 +59,23 @@ impl Revocation for AnyRevocation {
 
 /// Reads the local key, or makes it.
 pub(super) fn local_key(choice: &KeyChoice, scene: &Scene<'_>) -> Result<LocalKey, Cause> {
+    let read = |path: &Path| read_named(path).map_err(|error| Cause::of(&error));
     match choice {
         KeyChoice::Files {
             key: Some(key),
             chain,
         } => {
-            let key = read_named(key).map_err(|error| Cause::of(&error))?;
-            let chain = read_named(chain).map_err(|error| Cause::of(&error))?;
-            LocalKey::read(&key, &chain, Clock::System)
+            let (pem, certificates) = (read(key)?, read(chain)?);
+            LocalKey::read(&pem, &certificates, Clock::System).map_err(|error| {
+                let (cause, key, chain) = (Cause::of(&error), key.display(), chain.display());
+                let message = format!("could not sign with {key} and {chain}: {}", cause.message);
+                Cause { message, ..cause }
+            })
         }
-        KeyChoice::Files { key: None, .. } | KeyChoice::Made => LocalKey::kept(&state(scene)?, Clock::System),
+        KeyChoice::Files { key: None, .. } | KeyChoice::Made => {
+            LocalKey::kept(&state(scene)?, Clock::System).map_err(|error| Cause::of(&error))
+        }
     }
-    .map_err(|error| Cause::of(&error))
 }
 
 /// Where the CA that was made once is kept.

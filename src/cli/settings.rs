@@ -272,13 +272,13 @@ fn demo(args: DemoArgs, origins: &Origins) -> Result<(Settings, Look), CliError>
 
 fn run(args: RunArgs, origins: &Origins) -> Result<(Settings, Look), CliError> {
     let look = look(&args.look, origins)?;
+    let images = images(&args.images, origins)?;
     if args.signer.signer == SignerKind::Aws && args.signer.signing_profile.is_none() {
         return Err(no_profile(
             origins,
             "say --signer local to sign with a key of your own",
         ));
     }
-    let images = images(&args.images, origins)?;
     needs_allow(&images, &args.allow.allow, origins)?;
     let settings = RunSettings {
         images,
@@ -305,12 +305,13 @@ fn verify(args: VerifyArgs, origins: &Origins) -> Result<(Settings, Look), CliEr
     let look = look(&args.look, origins)?;
     let trust = trust(args.trust);
     let key = signer_key(&args.signer, args.key, false, origins)?;
+    let images = images(&args.images, origins)?;
     if key.is_none() && trust.policy.is_none() && args.signer.signing_profile.is_none() {
         let instead = "say --signer local to check against your own key, or give trust-policy";
         return Err(no_profile(origins, instead));
     }
     let settings = VerifySettings {
-        images: images(&args.images, origins)?,
+        images,
         repository: args.images.repository,
         recursive: recursive(args.subjects.recursive),
         require_digest: args.subjects.require_digest,

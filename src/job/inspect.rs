@@ -19,7 +19,9 @@ pub async fn inspect<S: ReadStore, R: Revocation, O: Observer>(
     stop: &Stop,
 ) -> RunReport {
     let mut report = super::blank_report("inspect", backends.clock.now());
-    report.checked = job.trust.as_ref().map(|trust| trust.checked.clone());
+    let targets = std::slice::from_ref(&job.target);
+    let worth = |trust: &super::Trust| trust.worth(targets, job.repository.as_ref());
+    report.checked = job.trust.as_ref().map(worth);
     let judge = Judge {
         store: backends.store,
         revocation: backends.revocation,

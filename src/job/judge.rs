@@ -6,10 +6,13 @@ use futures_util::future::join_all;
 
 use super::observe::Listed;
 use super::{Trust, pool};
+use crate::base::failure::Cause;
 use crate::base::limits;
 use crate::domain::notary::{Envelope, signature_manifest};
 use crate::domain::oci::{Descriptor, Manifest, Subject};
-use crate::domain::trust::{self, Applicable, Evidence, Outcome, Pending, Promise, TrustPolicy};
+use crate::domain::trust::{
+    self, Applicable, Evidence, Outcome, Pending, Promise, RevocationAnswer, TrustPolicy,
+};
 use crate::seams::{Clock, ReadStore, Revocation, StoreError};
 
 /// One signature found in the store.
@@ -60,6 +63,41 @@ impl<S, R: Revocation> Judge<'_, S, R> {
             metadata: self.metadata,
             clock: self.clock,
             limit: self.limit,
+        }
+    }
+
+    /// Judges a signature at hand as far as nobody has to be asked, before anyone else can see it.
+    ///
+    /// # Errors
+    /// Rejected, with the reason that anybody would be given who holds it against the same policy.
+    pub(super) fn foresee(
+        &self,
+        subject: &Subject,
+        metadata: &BTreeMap<String, String>,
+        evidence: &Evidence,
+        scope: &str,
+    ) -> Result<(), Cause> {
+        let Some(trust) = self.trust else { return Ok(()) };
+        let applicable = trust
+            .policy
+            .applicable(scope)
+            .map_err(|error| Cause::of(&error))?;
+        let Applicable::Judge(policy) = applicable else {
+            return Ok(());
+        };
+        let (store, wanted) = (&trust.store, trust.demanding(metadata));
+        let pending = trust::examine(evidence, subject, policy, store, &wanted, self.clock.now());
+        let good = (0..pending.questions().len()).map(|question| (question, RevocationAnswer::Good));
+        match pending.conclude(&good.collect()) {
+            Outcome::Accepted(_) => Ok(()),
+            Outcome::Rejected(rejected) => Err(Cause {
+                class: rejected.class(),
+                message: format!(
+                    "could not keep the signature of {subject}: the policy that it is held against refuses it: {}",
+                    rejected.message()
+                ),
+                hint: Some("nothing was stored; sign with an identity that the policy trusts".to_owned()),
+            }),
         }
     }
 

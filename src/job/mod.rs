@@ -43,7 +43,7 @@ pub use name::{ImageInput, NameError, NameProblem, Naming, Part, name_targets};
 pub use run::run;
 pub use settings::{
     BuilderId, Concurrency, ExplainJob, GivenPolicy, InspectJob, Provenance, Recursive, RunJob, Source,
-    Target, Trust, VerifyJob,
+    Surroundings, Target, Trust, VerifyJob,
 };
 pub use stop::{Signal, Stop, Stopper, stop_channel};
 pub use targets::{ListedTarget, list_targets, targets_json, targets_matrix, targets_text};
@@ -113,8 +113,12 @@ fn blank_report(command: &'static str, started: Timestamp) -> RunReport {
 /// Takes back what targets were to be held against where nothing was judged, so that no report calls them checked.
 fn forget_unjudged(report: &mut RunReport) {
     let judged = |target: &TargetReport| match target.state {
-        TargetState::Signed | TargetState::Kept | TargetState::Verified | TargetState::Rejected => true,
-        TargetState::Planned | TargetState::Skipped | TargetState::Failed | TargetState::NotStarted => false,
+        TargetState::Signed | TargetState::Kept | TargetState::Verified => true,
+        TargetState::Rejected
+        | TargetState::Planned
+        | TargetState::Skipped
+        | TargetState::Failed
+        | TargetState::NotStarted => false,
     };
     if !report.targets.iter().any(judged) {
         report.checked = None;

@@ -165,7 +165,8 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
             (Ok(statement), _) => Ok(statement),
             (Err(_), why) => Err(why.as_deref().unwrap_or_default()),
         };
-        let outcome = attestation::judge(image.digest(), read, &outcomes);
+        let unjudged = signatures.len() - outcomes.len();
+        let outcome = attestation::judge(image.digest(), read, &outcomes, unjudged);
         Ok(ObservedAttestation {
             descriptor,
             statement,

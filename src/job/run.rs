@@ -21,9 +21,9 @@ use super::sign::{self, Signings};
 use super::standing::Demand;
 use super::tell::{self, Assessment, MadeNow};
 use super::write::Written;
-use super::{Backends, Provenance, RunJob, Stop, Target, scope};
+use super::{Backends, Provenance, RunJob, Stop, Surroundings, Target, scope};
 use crate::base::failure::Cause;
-use crate::base::foreign::Foreign;
+use crate::base::foreign::{Foreign, quote};
 use crate::base::limits;
 use crate::domain::oci::Digest;
 use crate::domain::plan::{self, Action, Found, Step, Wanted};
@@ -69,7 +69,7 @@ pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
         made: RefCell::default(),
     };
     let mut report = super::blank_report(job.command, started);
-    report.checked = Some(job.trust.checked.clone());
+    report.checked = Some(job.trust.worth(&job.targets, job.repository.as_ref()));
     report.signer = Some(signer_in_words(signer.identity()));
     run.all_targets(&mut report).await;
     if job.dry_run {
@@ -86,7 +86,7 @@ pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
 fn local_signer(job: &RunJob, identity: &SignerIdentity) -> Option<Finding> {
     let local = matches!(identity, SignerIdentity::LocalKey(_));
     let message = "a local key signs in CI, where every step of the job can read it";
-    (local && job.in_ci).then(|| Finding::new(Rule::LocalSigner, message))
+    (local && job.surroundings == Surroundings::Ci).then(|| Finding::new(Rule::LocalSigner, message))
 }
 
 fn signer_in_words(identity: &SignerIdentity) -> Foreign {
@@ -211,6 +211,9 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                 let scope = scope(unit.subject.place(), self.job.repository.as_ref());
                 let judge = self.judge.over(&ahead);
                 let observed = judge.observe(&unit.subject, &scope).await?;
+                if let Some(policy) = &observed.skipped_by {
+                    return Err(skipped(&unit, policy));
+                }
                 Ok(Looked {
                     index,
                     unit,
@@ -351,7 +354,10 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             Ok(image) if looked.unit.root => image,
             _ => return Ok(None),
         };
-        let Some(tag) = image.tag() else { return Ok(None) };
+        // Beside a digest a tag is only a comment: the digest was signed.
+        let (Some(tag), None) = (image.tag(), image.digest()) else {
+            return Ok(None);
+        };
         let tag = crate::domain::oci::ImageRef::new(image.place().clone(), Some(tag.clone()), None);
         let now = self
             .judge
@@ -390,8 +396,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             || report.attestations.iter().any(|attestation| attestation.made_now);
         report.plan = plan;
         report.state = match (failures.is_empty(), wrote) {
-            (false, _) => TargetState::Rejected,
-            (true, _) if observed.skipped_by.is_some() => TargetState::Skipped,
+            (false, _) => tell::refused_state(failures.iter().map(|failure| failure.cause.class)),
             (true, true) => TargetState::Signed,
             (true, false) => TargetState::Kept,
         };
@@ -419,6 +424,19 @@ fn names_by_digest(first: &[First], job: &RunJob) -> HashMap<Digest, Vec<String>
         }
     }
     names
+}
+
+/// A run answers for what it signs, which it cannot under a policy that says not to look.
+fn skipped(unit: &Unit, policy: &str) -> Cause {
+    Cause {
+        class: crate::base::failure::Class::Usage,
+        message: format!(
+            "could not run on {}: expected a policy to check the result by, found {} with the level skip",
+            unit.subject,
+            quote(policy)
+        ),
+        hint: Some("give a trust policy that judges this image, or none for a self-check".to_owned()),
+    }
 }
 
 fn tag_moved(unit: &Unit, now: &Digest) -> (Finding, Cause) {

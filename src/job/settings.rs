@@ -1,6 +1,6 @@
 //! What a job is asked to do, as values: combinations checked, files read, nothing left to parse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::base::foreign::Foreign;
@@ -45,6 +45,16 @@ pub struct Concurrency {
     pub fail_fast: bool,
 }
 
+/// Where a job runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Surroundings {
+    /// On somebody's machine.
+    #[default]
+    Terminal,
+    /// In a job of a CI system, whose steps share everything: a local key is worth a note there.
+    Ci,
+}
+
 /// Whether a provenance is attached, and what it says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Provenance {
@@ -63,8 +73,10 @@ pub struct Trust {
     pub store: TrustStore,
     /// What is demanded of a signature beyond the policy.
     pub requirements: Requirements,
-    /// What a verdict by this trust is worth.
+    /// What a verdict by this trust is worth, except where a policy of [`Trust::self_made`] applies.
     pub checked: Checked,
+    /// Policies by name that ask no more than what follows from the signer itself.
+    pub self_made: BTreeSet<String>,
 }
 
 /// A policy document that somebody gave.
@@ -86,6 +98,7 @@ impl Trust {
             store: derived.store().clone(),
             requirements: derived.requirements(),
             checked: Checked::SelfChecked,
+            self_made: BTreeSet::new(),
         }
     }
 
@@ -93,23 +106,40 @@ impl Trust {
     ///
     /// A policy that asks exactly what the derived one asks proves no more than that, so it stays *self-checked*.
     pub fn given(given: GivenPolicy, store: TrustStore, derived: Option<&DerivedTrust>) -> Self {
-        let asks_more = given.policy.policies().any(|applicable| match applicable {
-            Applicable::Judge(policy) => !derived.is_some_and(|derived| derived.is_asked_by(policy, &store)),
-            Applicable::Skip(_) => false,
-        });
-        let checked = if asks_more {
-            Checked::Verified {
-                policy: given.name,
-                digest: given.digest,
+        let self_made = given.policy.policies().filter_map(|applicable| match applicable {
+            Applicable::Judge(policy)
+                if derived.is_some_and(|derived| derived.is_asked_by(policy, &store)) =>
+            {
+                Some(policy.name().to_owned())
             }
-        } else {
-            Checked::SelfChecked
+            Applicable::Judge(_) | Applicable::Skip(_) => None,
+        });
+        let self_made = self_made.collect();
+        let checked = Checked::Verified {
+            policy: given.name,
+            digest: given.digest,
         };
         Self {
             policy: given.policy,
             store,
             requirements: Requirements::default(),
             checked,
+            self_made,
+        }
+    }
+
+    /// What a verdict on these targets is worth: no more than a self-check as soon as one of them is held against a
+    /// policy that asks no more than the signer's own.
+    pub(super) fn worth(&self, targets: &[Target], repository: Option<&Repository>) -> Checked {
+        let self_made = |target: &Target| {
+            let scope = super::scope(target.image.place(), repository);
+            let applicable = self.policy.applicable(&scope);
+            applicable.is_ok_and(|policy| self.self_made.contains(policy.name()))
+        };
+        if targets.iter().any(self_made) {
+            Checked::SelfChecked
+        } else {
+            self.checked.clone()
         }
     }
 
@@ -151,8 +181,8 @@ pub struct RunJob {
     pub concurrency: Concurrency,
     /// Authority that came from a variable, as `signing-profile from COUNTERSIGN_SIGNING_PROFILE`; named in the plan.
     pub authority: Vec<String>,
-    /// Whether the job runs in CI, where a local key is worth a note.
-    pub in_ci: bool,
+    /// Where the job runs.
+    pub surroundings: Surroundings,
 }
 
 /// Judge what is in the store and write nothing to it.

@@ -48,13 +48,14 @@ pub(super) fn standing(signatures: &[Judged]) -> Standing {
     {
         return Standing::Good;
     }
-    // Bytes that lie come first, whatever else was judged; then the signature that got furthest.
+    // Bytes that lie come first, whatever else was judged; then what could not be judged, because the good signature
+    // may be that one and nobody has said no to it; then the signature that got furthest.
     let rank = |judged: &&Judged| match &judged.finding {
-        Judgement::Unreadable(error) => (error.class() == Class::Tampered, None),
-        Judgement::Judged(Outcome::Rejected(rejected)) => (false, Some(rejected.reason())),
-        Judgement::Judged(_) | Judgement::Malformed(_) | Judgement::NotJudged | Judgement::PastLimit(_) => {
-            (false, None)
-        }
+        Judgement::Unreadable(error) if error.class() == Class::Tampered => (3, None),
+        Judgement::Unreadable(_) => (2, None),
+        Judgement::PastLimit(_) | Judgement::NotJudged => (1, None),
+        Judgement::Judged(Outcome::Rejected(rejected)) => (0, Some(rejected.reason())),
+        Judgement::Judged(_) | Judgement::Malformed(_) => (0, None),
     };
     match signatures.iter().max_by_key(rank) {
         None => Standing::Absent,
@@ -235,7 +236,7 @@ fn attestation_obstacle(attestation: &ObservedAttestation) -> Option<Obstacle> {
             _ => Class::Rejected,
         },
         rule: match fault {
-            AttestationFault::Unsigned => Rule::AttestationUnsigned,
+            AttestationFault::Undecided | AttestationFault::Unsigned => Rule::AttestationUnsigned,
             AttestationFault::Untrusted => Rule::AttestationUntrusted,
             AttestationFault::Malformed => Rule::AttestationMalformed,
             AttestationFault::OtherSubject => Rule::AttestationSubjectMismatch,
@@ -245,7 +246,10 @@ fn attestation_obstacle(attestation: &ObservedAttestation) -> Option<Obstacle> {
         found: found.clone(),
         about,
     };
-    let signature_fault = matches!(fault, AttestationFault::Unsigned | AttestationFault::Untrusted);
+    let signature_fault = matches!(
+        fault,
+        AttestationFault::Unsigned | AttestationFault::Undecided | AttestationFault::Untrusted
+    );
     match standing(&attestation.signatures) {
         Standing::Bad(under) if signature_fault => Some(Obstacle {
             class: under.class,

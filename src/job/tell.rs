@@ -7,7 +7,7 @@ use super::observe::{Observed, ObservedAttestation};
 use super::resolve::Unit;
 use super::standing::{Demand, Obstacle, Standing, Weighed, past_limit, standing, weigh};
 use crate::base::failure::{Cause, Class};
-use crate::base::foreign::Foreign;
+use crate::base::foreign::{Foreign, quote};
 use crate::domain::oci::{Descriptor, Digest};
 use crate::domain::provenance::Statement;
 use crate::domain::report::{
@@ -48,7 +48,7 @@ pub(super) fn assess(unit: &Unit, observed: &Observed, demand: Demand, made: &Ma
     }));
     findings.extend(remarks(unit, observed));
     let state = match (&failure, &observed.skipped_by) {
-        (Some(_), _) => TargetState::Rejected,
+        (Some(cause), _) => refused_state([cause.class]),
         (None, Some(_)) => TargetState::Skipped,
         (None, None) => TargetState::Verified,
     };
@@ -81,6 +81,14 @@ pub(super) fn is_listed(observed: &Observed, written: &[Digest]) -> bool {
     written.iter().all(|digest| listed.contains(&digest))
 }
 
+/// The state of a target that did not reach its goal: rejected only where somebody said no.
+pub(super) fn refused_state(classes: impl IntoIterator<Item = Class>) -> TargetState {
+    match Class::worst(classes) {
+        Some(Class::Rejected | Class::Tampered) => TargetState::Rejected,
+        _ => TargetState::Failed,
+    }
+}
+
 /// Demands that what a run wrote is there when it is read back, and accepted.
 ///
 /// # Errors
@@ -102,8 +110,7 @@ pub(super) fn find_again(unit: &Unit, observed: &Observed, written: &[Digest]) -
     for digest in written {
         let (class, what) = match listed(digest) {
             Some(true) => continue,
-            Some(false) if observed.skipped_by.is_some() => continue,
-            Some(false) => (Class::Rejected, "does not verify when it is read back"),
+            Some(false) => (Class::Rejected, "is not accepted when it is read back"),
             None => (
                 Class::Unavailable,
                 "was stored and is not listed when it is read back",
@@ -113,7 +120,7 @@ pub(super) fn find_again(unit: &Unit, observed: &Observed, written: &[Digest]) -
         return Err(Cause {
             class,
             message,
-            hint: None,
+            hint: Some("run the same command again; what is done already is kept".to_owned()),
         });
     }
     Ok(())
@@ -177,9 +184,59 @@ fn finding(obstacle: &Obstacle) -> Finding {
     }
 }
 
+/// What a policy let pass with a word: validations of accepted signatures that failed or stayed unknown, and are only
+/// logged. "Verified" must never hide them.
+fn logged(observed: &Observed) -> Vec<Finding> {
+    let of_attestations = observed.attestations.iter().flat_map(|found| &found.signatures);
+    let accepted = observed
+        .signatures
+        .iter()
+        .chain(of_attestations)
+        .filter_map(Judged::accepted);
+    let mut findings = Vec::new();
+    for accepted in accepted {
+        findings.extend(accepted.logged().map(|validation| {
+            let why = validation.result.why().unwrap_or_default();
+            let message = format!(
+                "the signature {} is accepted although its {} did not pass, because policy {} only logs it: {why}",
+                accepted.signature().short(),
+                word(validation.kind),
+                quote(accepted.policy_name()),
+            );
+            Finding {
+                level: report::Level::Warning,
+                digest: Some(accepted.signature().clone()),
+                ..Finding::new(rule_of_logged(validation), message)
+            }
+        }));
+    }
+    findings
+}
+
+/// The rule under which a validation that is only logged is told.
+fn rule_of_logged(validation: &Validation) -> Rule {
+    match (validation.kind, &validation.result) {
+        (ValidationKind::Revocation, ValidationResult::Unknown(_)) => Rule::RevocationUnknown,
+        (ValidationKind::Revocation, _) => Rule::SignatureRevoked,
+        (ValidationKind::Expiry | ValidationKind::AuthenticTimestamp, _) => Rule::SignatureExpired,
+        (ValidationKind::Authenticity | ValidationKind::Integrity, _) => Rule::SignatureUntrustedIdentity,
+    }
+}
+
+/// The specification's word for a validation.
+const fn word(kind: ValidationKind) -> &'static str {
+    match kind {
+        ValidationKind::Integrity => "integrity",
+        ValidationKind::Authenticity => "authenticity",
+        ValidationKind::AuthenticTimestamp => "authenticTimestamp",
+        ValidationKind::Expiry => "expiry",
+        ValidationKind::Revocation => "revocation",
+    }
+}
+
 /// What is worth saying though nothing stands in the way.
 fn remarks(unit: &Unit, observed: &Observed) -> Vec<Finding> {
-    let mut remarks = Vec::new();
+    let mut remarks = logged(observed);
     if observed.referrers > crate::base::limits::REFERRERS_WARNED {
         let message = format!(
             "{} referrers hang on {}; admission controllers refuse to read more than 50",
@@ -270,13 +327,7 @@ fn validation(validation: &Validation) -> ValidationReport {
         ValidationResult::Unknown(why) => ("unknown", Some(why.clone())),
     };
     ValidationReport {
-        validation: match validation.kind {
-            ValidationKind::Integrity => "integrity",
-            ValidationKind::Authenticity => "authenticity",
-            ValidationKind::AuthenticTimestamp => "authenticTimestamp",
-            ValidationKind::Expiry => "expiry",
-            ValidationKind::Revocation => "revocation",
-        },
+        validation: word(validation.kind),
         action: match validation.action {
             Action::Enforce => "enforce",
             Action::Log => "log",

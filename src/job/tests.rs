@@ -92,7 +92,7 @@ impl World {
                 fail_fast: false,
             },
             authority: Vec::new(),
-            in_ci: false,
+            surroundings: Surroundings::Terminal,
         }
     }
 
@@ -428,7 +428,7 @@ fn the_limit_is_kept_to_and_what_was_not_judged_is_never_taken_for_good() {
     });
     let with = |limit| world.verify(|job| job.max_signatures = limit);
     assert_eq!(with(0).worst_failure(), Some(Class::Unavailable));
-    assert_eq!(with(0).targets[0].state, TargetState::Rejected);
+    assert_eq!(with(0).targets[0].state, TargetState::Failed);
     assert_eq!(with(1).failures, []);
     assert_eq!(with(7).failures, []);
 }
@@ -488,4 +488,153 @@ fn no_policy_for_an_image_is_explained_not_an_error() {
     };
     assert_eq!(explained(None), Some(Class::Usage));
     assert_eq!(explained(Some("registry.example.com/other")), None);
+}
+
+/// A policy over every image, in which the demo's root is trusted under the local store's name.
+fn given(world: &World, level: &str, identity: &str) -> Trust {
+    let SignerIdentity::LocalKey(chain) = world.key.identity() else {
+        panic!("a local key")
+    };
+    let derived = DerivedTrust::local(&[RegistryScope::Every], &chain[0], chain.last().unwrap()).unwrap();
+    let (stores, identities) = if level == "skip" {
+        ("[]".to_owned(), "[]".to_owned())
+    } else {
+        let names: Vec<String> = derived
+            .document()
+            .stores()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        (format!("{names:?}"), format!("[{identity:?}]"))
+    };
+    let text = format!(
+        r#"{{"version": "1.0", "trustPolicies": [{{"name": "given", "registryScopes": ["registry.example.com/web"],
+            "signatureVerification": {{"level": "{level}"}}, "trustStores": {stores},
+            "trustedIdentities": {identities}}}]}}"#
+    );
+    let policy = crate::domain::trust::TrustPolicyDocument::parse(text.as_bytes()).unwrap();
+    let digest = crate::domain::oci::Digest::of(text.as_bytes());
+    let given = GivenPolicy {
+        name: crate::base::foreign::Foreign::new("given.json"),
+        digest,
+        policy,
+    };
+    Trust::given(given, derived.store().clone(), Some(&derived))
+}
+
+const NOBODY: &str = "x509.subject: C=US, ST=WA, O=Nobody";
+
+/// The repository that the given policies speak for.
+fn scoped() -> Repository {
+    "registry.example.com/web".parse().unwrap()
+}
+
+#[test]
+fn what_a_policy_only_logs_is_told_beside_verified() {
+    let world = World::new();
+    world.run(&world.job());
+    let report = world.verify(|job| {
+        job.trust = given(&world, "audit", NOBODY);
+        job.repository = Some(scoped());
+    });
+    assert_eq!(report.failures, []);
+    let told: Vec<_> = report.findings.iter().map(|finding| finding.rule).collect();
+    assert!(
+        told.contains(&Rule::SignatureUntrustedIdentity),
+        "{:?}",
+        report.findings
+    );
+}
+
+#[test]
+fn a_signature_that_the_policy_refuses_is_never_stored() {
+    let world = World::new();
+    let job = RunJob {
+        trust: given(&world, "strict", NOBODY),
+        repository: Some(scoped()),
+        ..world.job()
+    };
+    let report = world.run(&job);
+    assert_eq!(
+        report.worst_failure(),
+        Some(Class::Rejected),
+        "{:?}",
+        report.failures
+    );
+    assert!(
+        report.failures[0]
+            .cause
+            .message
+            .contains("the policy that it is held against refuses it")
+    );
+    assert_eq!(world.verify(|_| {}).findings[0].rule, Rule::SignatureMissing);
+    assert_eq!(
+        report.checked, None,
+        "nothing was accepted, so nothing is called checked"
+    );
+}
+
+#[test]
+fn a_run_under_a_policy_that_skips_is_a_mistake() {
+    let world = World::new();
+    let job = RunJob {
+        trust: given(&world, "skip", NOBODY),
+        repository: Some(scoped()),
+        ..world.job()
+    };
+    let report = world.run(&job);
+    assert_eq!(
+        report.worst_failure(),
+        Some(Class::Usage),
+        "{:?}",
+        report.failures
+    );
+    assert_eq!(world.verify(|_| {}).findings[0].rule, Rule::SignatureMissing);
+}
+
+#[test]
+fn a_signature_that_cannot_be_read_is_no_refusal() {
+    let world = World::new();
+    let signed = world.run(&RunJob {
+        provenance: Provenance::Off,
+        ..world.job()
+    });
+    let blobs = world.dir.path().join("web/blobs/sha256");
+    let manifest = std::fs::read(blobs.join(signed.targets[0].signatures[0].digest.hex())).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let envelope = manifest["layers"][0]["digest"].as_str().unwrap()["sha256:".len()..].to_owned();
+    std::fs::remove_file(blobs.join(envelope)).unwrap();
+    let report = world.verify(|_| {});
+    assert_eq!(
+        report.worst_failure(),
+        Some(Class::Missing),
+        "{:?}",
+        report.failures
+    );
+    assert_eq!(report.targets[0].state, TargetState::Failed);
+}
+
+#[test]
+fn a_dry_run_is_never_called_checked() {
+    let world = World::new();
+    let report = world.run(&RunJob {
+        dry_run: true,
+        ..world.job()
+    });
+    assert_eq!(report.checked, None);
+}
+
+#[test]
+fn a_policy_that_asks_no_more_than_the_signer_s_own_stays_a_self_check() {
+    let world = World::new();
+    world.run(&world.job());
+    let SignerIdentity::LocalKey(chain) = world.key.identity() else {
+        panic!("a local key")
+    };
+    let own = format!("x509.subject: {}", chain[0].subject());
+    let report = world.verify(|job| {
+        job.trust = given(&world, "strict", &own);
+        job.repository = Some(scoped());
+    });
+    assert_eq!(report.checked, Some(crate::domain::report::Checked::SelfChecked));
 }

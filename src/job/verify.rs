@@ -1,5 +1,7 @@
 //! Judging what is in the store without writing to it, as a stranger would.
 
+use std::cell::Cell;
+
 use super::judge::Judge;
 use super::progress::Progress;
 use super::resolve::{self, Unit};
@@ -18,7 +20,7 @@ pub async fn verify<S: ReadStore, R: Revocation, O: Observer>(
     stop: &Stop,
 ) -> RunReport {
     let mut report = super::blank_report("verify", backends.clock.now());
-    report.checked = Some(job.trust.checked.clone());
+    report.checked = Some(job.trust.worth(&job.targets, job.repository.as_ref()));
     let judge = Judge {
         store: backends.store,
         revocation: backends.revocation,
@@ -28,11 +30,12 @@ pub async fn verify<S: ReadStore, R: Revocation, O: Observer>(
         limit: job.max_signatures,
     };
     let limits = job.concurrency;
+    let failed = Cell::new(false);
     let judged = pool::each(
         job.targets.iter().enumerate(),
         limits.jobs,
         async |(index, target)| {
-            if stop.signal().is_some() {
+            if stop.signal().is_some() || (limits.fail_fast && failed.get()) {
                 return Err(None);
             }
             let image = target.named.clone();
@@ -43,7 +46,10 @@ pub async fn verify<S: ReadStore, R: Revocation, O: Observer>(
             });
             let progress = Progress::new(backends.observer, index);
             let work = one(job, &judge, target, &progress);
-            progress.guard(limits.timeout, stop, work).await.map_err(Some)
+            let judged = progress.guard(limits.timeout, stop, work).await;
+            let refused = |assessed: &Assessment| assessed.failure.is_some();
+            failed.set(failed.get() || judged.as_ref().map_or(true, |all| all.iter().any(refused)));
+            judged.map_err(Some)
         },
     );
     for (target, judged) in job.targets.iter().zip(judged.await) {

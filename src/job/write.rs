@@ -87,6 +87,9 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let uploads = uploads(looked, signs, facts.is_some());
         let (signature, ()) = tokio::join!(signature, self.judge.store.prepare(place, uploads));
         let signature = signature?;
+        if let Some(signature) = &signature {
+            self.foresee(subject, &self.job.metadata, signature)?;
+        }
         progress.end("");
         let signed = signature.as_ref().map(|signature| signature.signed);
         let pushed = async {
@@ -125,6 +128,17 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             }
         }
         Ok(written)
+    }
+
+    /// Refuses to publish a signature that the run's own policy is going to refuse.
+    fn foresee(
+        &self,
+        subject: &Subject,
+        metadata: &BTreeMap<String, String>,
+        signature: &ReadySignature,
+    ) -> Result<(), Cause> {
+        let scope = scope(subject.place(), self.job.repository.as_ref());
+        self.judge.foresee(subject, metadata, &signature.evidence, &scope)
     }
 
     /// The signature first, then what it is on.
@@ -173,6 +187,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                 .signings
                 .signature(&attestation.subject, &BTreeMap::new())
                 .await?;
+            self.foresee(&attestation.subject, &BTreeMap::new(), &signature)?;
             self.upload(place, &signature.blobs).await?;
             Ok(Some(signature))
         };

@@ -428,9 +428,9 @@ fn each_class_has_its_exit_code() {
     assert_eq!(place.report().pointer("/verdict").unwrap(), "rejected");
     assert_eq!(place.call(&["verify", "--signer=local", "oci:nowhere:1"]).code, 5);
     assert_eq!(place.report().pointer("/failures/0/class").unwrap(), "missing");
-    let registry = place.call(&["verify", "--signer=local", "registry.example.com/web:1"]);
-    assert_eq!(registry.code, 2, "{registry:?}");
-    assert_eq!(place.report().pointer("/exit").unwrap(), 2);
+    let registry = place.call(&["verify", "--signer=local", "127.0.0.1:1/web:1"]);
+    assert_eq!(registry.code, 3, "{registry:?}");
+    assert_eq!(place.report().pointer("/exit").unwrap(), 3);
     let index = blob_with(&place.path("countersign-demo"), "\"manifests\"");
     let mut bytes = fs::read(&index).unwrap();
     bytes[40] ^= 1;
@@ -568,7 +568,7 @@ fn documents_are_made_from_the_table() {
     let place = Place::new();
     let bash = place.call(&["completions", "bash"]);
     assert!(
-        bash.data.contains("--trust-policy") && !bash.data.contains("--signing-profile"),
+        bash.data.contains("--trust-policy") && !bash.data.contains("--images-from"),
         "{}",
         bash.data
     );

@@ -10,6 +10,8 @@ mod aws;
 #[cfg(test)]
 mod aws_run;
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
 mod cli;
 #[cfg(test)]
 mod docs;
@@ -17,6 +19,8 @@ mod docs;
 mod documents;
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod forgery;
 #[cfg(test)]
 mod front_door;
 #[cfg(test)]
@@ -28,10 +32,16 @@ mod interop;
 #[cfg(test)]
 mod judges;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod layout;
+#[cfg(test)]
+mod main_job;
 #[cfg(test)]
 mod readme;
 mod registry;
+#[cfg(test)]
+mod scratch;
 #[cfg(test)]
 mod tampering;
 #[cfg(test)]

@@ -95,10 +95,11 @@ impl Standing {
 
 /// What the marks mean, in words that claim no more than was checked.
 pub(super) fn legend(report: &RunReport) -> String {
-    format!(
-        "✓ {}   ✗ rejected   ? could not tell   · listed, not judged",
-        report.checked_word()
-    )
+    let listed = "· listed, not judged";
+    match &report.checked {
+        None => listed.to_owned(),
+        Some(checked) => format!("✓ {}   ✗ rejected   ? could not tell   {listed}", checked.name()),
+    }
 }
 
 #[cfg(test)]

@@ -84,6 +84,7 @@ pub fn exit_code(report: &RunReport, fail_on: FailOn) -> u8 {
     match Class::worst(classes.chain(rejected.then_some(Class::Rejected))) {
         Some(class) => class.exit_code(),
         None if report.exit != 0 => report.exit,
+        None if has_unfinished(report) => Class::Unavailable.exit_code(),
         None => u8::from(
             report
                 .findings
@@ -91,6 +92,13 @@ pub fn exit_code(report: &RunReport, fail_on: FailOn) -> u8 {
                 .any(|finding| fail_on.catches(finding.level)),
         ),
     }
+}
+
+/// Whether something that was named has no good end: then silence is not success, whatever forgot to say why.
+fn has_unfinished(report: &RunReport) -> bool {
+    let unfinished =
+        |target: &TargetReport| matches!(target.state, TargetState::NotStarted | TargetState::Failed);
+    report.targets.is_empty() || report.targets.iter().any(unfinished)
 }
 
 impl RunReport {
@@ -135,6 +143,9 @@ impl RunReport {
         let word = self.checked_word();
         if self.checked.is_none() {
             format!("{all} done; nothing had to be judged")
+        } else if self.count(TargetState::Skipped) > 0 {
+            let skipped = self.count(TargetState::Skipped);
+            format!("{skipped} of {all} not judged, because the policy says to skip; the rest {word}")
         } else if self.count(TargetState::Kept) == self.targets.len() {
             format!("{all} {word}; everything was there already, nothing was written")
         } else if self.count(TargetState::Signed) > 0 {
@@ -177,6 +188,26 @@ impl RunReport {
                 format!("Verified against {} ({digest}).", policy.quote())
             }
         })
+        .map(|basis| match self.logged() {
+            0 => basis,
+            logged => format!(
+                "{basis} Not everything passed: {logged} validations failed or stayed unknown, and the policy only logs them."
+            ),
+        })
+    }
+
+    /// Validations of accepted signatures that did not pass and are only logged.
+    fn logged(&self) -> usize {
+        let of_target = |target: &TargetReport| {
+            let of_attestations = target.attestations.iter().flat_map(|found| &found.signatures);
+            let signatures = target.signatures.iter().chain(of_attestations);
+            let accepted = signatures.filter(|signature| signature.verdict == "accepted");
+            accepted
+                .flat_map(|signature| &signature.validations)
+                .filter(|check| check.action == "log" && matches!(check.result, "failed" | "unknown"))
+                .count()
+        };
+        self.targets.iter().map(of_target).sum()
     }
 
     /// The findings, gravest first, in the order found within a level.

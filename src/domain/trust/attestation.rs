@@ -13,6 +13,8 @@ use crate::domain::provenance::Statement;
 pub enum AttestationFault {
     /// No signature hangs on it.
     Unsigned,
+    /// Signatures hang on it, and none could be judged.
+    Undecided,
     /// It is signed, and no signature is accepted.
     Untrusted,
     /// It is no Statement.
@@ -58,11 +60,13 @@ impl AcceptedAttestation {
     }
 }
 
-/// Judges one attestation of an image from its Statement (or why there is none) and the verdicts on its signatures.
+/// Judges one attestation of an image from its Statement (or why there is none) and the verdicts on its signatures;
+/// `unjudged` is how many more signatures there are that could not be judged.
 pub fn judge(
     image: &Digest,
     statement: Result<&Statement, &str>,
     signatures: &[&Outcome],
+    unjudged: usize,
 ) -> AttestationOutcome {
     let rejected = |fault, message: &str, expected: Option<String>, found| AttestationOutcome::Rejected {
         fault,
@@ -101,6 +105,12 @@ pub fn judge(
             predicate_type: Foreign::new(statement.predicate_type()),
             signature: accepted.clone(),
         })),
+        None if unjudged > 0 => rejected(
+            AttestationFault::Undecided,
+            "no signature over the attestation is accepted, and not all could be judged",
+            None,
+            None,
+        ),
         None if signatures.is_empty() => rejected(
             AttestationFault::Unsigned,
             "nobody signed the attestation",
@@ -184,7 +194,7 @@ mod tests {
             signed("x509.subject: C=US, ST=WA, O=Else"),
         );
         let (about, other) = (statement(&image), statement(&Digest::of(b"other")));
-        let accepted = judge(&image, Ok(&about), &[&bad, &good]);
+        let accepted = judge(&image, Ok(&about), &[&bad, &good], 0);
         let Outcome::Accepted(signature) = &good else {
             panic!("{good:?}")
         };
@@ -192,14 +202,16 @@ mod tests {
         assert_eq!(proof.predicate_type().raw(), "https://slsa.dev/provenance/v1");
         assert_eq!(proof.signature(), signature);
         let faults = [
-            (judge(&image, Ok(&about), &[]), AttestationFault::Unsigned),
-            (judge(&image, Ok(&about), &[&bad]), AttestationFault::Untrusted),
+            (judge(&image, Ok(&about), &[], 0), AttestationFault::Unsigned),
+            (judge(&image, Ok(&about), &[], 1), AttestationFault::Undecided),
+            (judge(&image, Ok(&about), &[&bad], 1), AttestationFault::Undecided),
+            (judge(&image, Ok(&about), &[&bad], 0), AttestationFault::Untrusted),
             (
-                judge(&image, Ok(&other), &[&good]),
+                judge(&image, Ok(&other), &[&good], 0),
                 AttestationFault::OtherSubject,
             ),
             (
-                judge(&image, Err("no JSON"), &[&good]),
+                judge(&image, Err("no JSON"), &[&good], 0),
                 AttestationFault::Malformed,
             ),
         ];

@@ -140,6 +140,10 @@ const fn hidden(name: &'static str, meaning: &'static str) -> Variable {
 
 /// The value of a variable that an input names, as `id-token` does; read from the process when it is needed, since no
 /// register can list it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one file that reads the environment"
+)]
 pub(super) fn named(name: &str) -> Option<Secret<String>> {
     let is_name = !name.is_empty()
         && name

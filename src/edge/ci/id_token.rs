@@ -1,7 +1,6 @@
 //! Identity tokens of CI jobs, and secrets that inputs name: by variable or by file, never by value.
 //!
-//! Sources: GitHub, "OpenID Connect reference", "Methods for requesting the OIDC token"; GitLab, "OpenID Connect (OIDC)
-//! Authentication Using ID Tokens".
+//! Sources: GitHub, "OIDC reference", "Methods for requesting the OIDC token"; GitLab, "ID token authentication".
 
 use std::path::Path;
 use std::time::Duration;

@@ -12,7 +12,9 @@ use crate::support::World;
 use crate::support::aws::{ACCOUNT, Aws, CANARY, PROFILE, ROLE};
 use crate::support::registry::Registry;
 
+mod bad_input;
 mod counts;
+mod faults;
 mod happy;
 
 /// A world with AWS and one ECR registry, and a directory to run in.

@@ -72,7 +72,8 @@ pub(super) const UNTRUSTED: Entry = Entry {
     precision: Precision::VeryHigh,
     title: "An attestation was signed by somebody the trust policy does not trust",
     meaning: "The attestation's signature is intact, but the trust policy for this repository does not accept it: another \
-              identity, another root, expired or revoked.",
+              identity, another root, expired or revoked. A warning where it is a stranger's and an accepted attestation of \
+              the same type hangs on the image too.",
     fix: "Attest with a profile or key that the policy names. What an untrusted signer states is not evidence.",
 };
 

@@ -46,10 +46,7 @@ pub(super) async fn demo(settings: &DemoSettings, origins: &Origins, scene: &Sce
 /// The same as `run` would be given.
 fn run_settings(settings: &DemoSettings, image: &str) -> Result<RunSettings, Cause> {
     Ok(RunSettings {
-        images: vec![ImageText {
-            text: image.to_owned(),
-            place: "demo".to_owned(),
-        }],
+        images: vec![ImageText::new(image, "demo")],
         repository: None,
         recursive: Recursive::Index,
         require_digest: false,

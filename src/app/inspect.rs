@@ -4,17 +4,13 @@ use super::derive::Deriving;
 use super::publish::{settle, show};
 use super::services::{self, Services};
 use super::watch::Watch;
-use super::{Scene, trust};
+use super::{Scene, images, trust};
 use crate::base::failure::{Cause, Class};
 use crate::cli::{FailOn, InspectSettings};
 use crate::job::{self, InspectJob};
 
 pub(super) async fn inspect(settings: &InspectSettings, scene: &Scene<'_>) -> Result<u8, Cause> {
-    let texts = settings
-        .images
-        .iter()
-        .map(|text| (text.place.as_str(), text.text.as_str()));
-    let targets = job::name_targets(texts).map_err(|error| Cause::of(&error))?;
+    let targets = images::targets(&settings.images, settings.repository.as_ref(), scene)?;
     let [target] = targets.as_slice() else {
         return Err(Cause {
             class: Class::Usage,

@@ -6,7 +6,7 @@ use super::services::{self, Services};
 use super::signer::{AnySigner, local_key};
 use super::trust::Loaded;
 use super::watch::Watch;
-use super::{Scene, allow, claims, derive, trust};
+use super::{Scene, allow, claims, derive, images, trust};
 use crate::base::failure::{Cause, Class};
 use crate::cli::{Origins, RunSettings};
 use crate::domain::plan::Step;
@@ -29,11 +29,7 @@ pub(super) async fn work(
     origins: &Origins,
     scene: &Scene<'_>,
 ) -> Result<Finished, Cause> {
-    let texts = settings
-        .images
-        .iter()
-        .map(|text| (text.place.as_str(), text.text.as_str()));
-    let targets = job::name_targets(texts).map_err(|error| Cause::of(&error))?;
+    let targets = images::targets(&settings.images, settings.repository.as_ref(), scene)?;
     let profile = services::profile(&settings.services)?;
     allow::check(settings, profile.as_ref(), &targets)?;
     let provenance = claims::provenance(&settings.provenance, origins)?;

@@ -4,7 +4,7 @@ use super::derive::Deriving;
 use super::publish::{Finished, publish};
 use super::services::{self, Services};
 use super::watch::Watch;
-use super::{Scene, trust};
+use super::{Scene, images, trust};
 use crate::base::failure::Cause;
 use crate::base::limits::SIGNATURES_JUDGED;
 use crate::cli::VerifySettings;
@@ -20,11 +20,7 @@ pub(super) async fn verify(settings: &VerifySettings, scene: &Scene<'_>) -> Resu
 }
 
 async fn work(settings: &VerifySettings, scene: &Scene<'_>) -> Result<Finished, Cause> {
-    let texts = settings
-        .images
-        .iter()
-        .map(|text| (text.place.as_str(), text.text.as_str()));
-    let targets = job::name_targets(texts).map_err(|error| Cause::of(&error))?;
+    let targets = images::targets(&settings.images, settings.repository.as_ref(), scene)?;
     let profile = services::profile(&settings.services)?;
     let watch = Watch::new(scene);
     let judges = settings.key.is_none();

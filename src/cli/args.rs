@@ -14,6 +14,7 @@ use super::words::{
 };
 use crate::base::arn::RoleArn;
 use crate::domain::oci::{RegistryHost, Repository};
+use crate::job::HandoffFormat;
 
 /// Sign container images, attach signed provenance, and verify both as a stranger would.
 ///
@@ -207,6 +208,19 @@ pub(super) struct ImagesArgs {
     /// Text that names images, one per line; the same as naming them as arguments
     #[arg(long, value_name = "TEXT", help_heading = "Images")]
     pub(super) images: Vec<String>,
+    /// Files that name images, as builders leave them behind; `-` is standard input, `github-artifacts-list` the list
+    /// of GitHub Actions
+    #[arg(long, value_name = "FILE", help_heading = "Images")]
+    pub(super) images_from: Vec<String>,
+    /// The format of what names images, by id or name, as F05 or buildx; default: recognised by its content
+    #[arg(long, value_name = "FORMAT", value_parser = super::words::images_format, help_heading = "Images")]
+    pub(super) images_format: Option<&'static HandoffFormat>,
+    /// The digest that a push reported, where it was reported without names
+    #[arg(long, value_name = "DIGEST", help_heading = "Images")]
+    pub(super) digest: Option<String>,
+    /// The names or tags that the digest was pushed under
+    #[arg(long, value_name = "TEXT", help_heading = "Images")]
+    pub(super) names: Vec<String>,
     /// The repository that a layout's image belongs to, which chooses the trust policy statement; default: only `*` fits
     #[arg(long, value_name = "HOST/PATH", help_heading = "Images")]
     pub(super) repository: Option<Repository>,
@@ -485,7 +499,6 @@ pub(super) const LATER_COMMANDS: [&str; 11] = [
 
 /// Inputs of the contract that are not built yet, and the commands that will take them.
 pub(super) const LATER_INPUTS: &[(&[&str], &[&str])] = &[
-    (TAKES_IMAGES, &["images-from", "images-format", "digest", "names"]),
     (
         &["run", "verify"],
         &[
@@ -549,5 +562,3 @@ pub(super) const TYPED_ONLY: &[&str] = &[
     "names",
     "signature",
 ];
-
-const TAKES_IMAGES: &[&str] = &["run", "verify", "inspect", "targets"];

@@ -21,6 +21,7 @@
 mod args;
 mod config;
 mod error;
+mod images;
 mod inputs;
 mod origin;
 mod pages;
@@ -30,12 +31,13 @@ mod table;
 mod words;
 
 pub use error::{CliError, ConfigProblem};
+pub use images::{ImageKind, ImageText};
 pub use inputs::{Heard, Listener, Page, listen};
 pub use origin::{Naming, Origin, Origins};
 pub use pages::{action_inputs, exit_codes_table, inputs_table, variables_table};
 pub use services::{AwsSettings, RegistrySettings, ServiceSettings};
 pub use settings::{
-    DemoSettings, ImageText, InspectSettings, Invocation, KeyChoice, Look, ProvenanceWish, ReportSettings,
-    RunSettings, Settings, TargetsSettings, TrustFiles, VerifySettings,
+    DemoSettings, InspectSettings, Invocation, KeyChoice, Look, ProvenanceWish, ReportSettings, RunSettings,
+    Settings, TargetsSettings, TrustFiles, VerifySettings,
 };
 pub use words::{Color, FailOn, Format, Overrides, TargetsFormat};

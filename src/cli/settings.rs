@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::{
-    AUTHORITY, Cli, Command, DemoArgs, ImagesArgs, InspectArgs, KeyArgs, LookArgs, PoolArgs, ReportArgs,
-    RunArgs, SignerArgs, TimeoutArgs, TrustArgs, VerifyArgs,
+    AUTHORITY, Cli, Command, DemoArgs, InspectArgs, KeyArgs, LookArgs, PoolArgs, ReportArgs, RunArgs,
+    SignerArgs, TimeoutArgs, TrustArgs, VerifyArgs,
 };
 use super::error::CliError;
+use super::images::{ImageText, images, needs_allow};
 use super::inputs::Page;
 use super::origin::{Naming, Origins};
 use super::services::{ServiceSettings, services};
@@ -67,15 +68,6 @@ impl Default for Look {
             quiet: false,
         }
     }
-}
-
-/// Text that names images, and where it stood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImageText {
-    /// The text.
-    pub text: String,
-    /// `--images`, `INPUT_IMAGES`, …
-    pub place: String,
 }
 
 /// The local key.
@@ -211,6 +203,8 @@ pub struct InspectSettings {
 pub struct TargetsSettings {
     /// The images.
     pub images: Vec<ImageText>,
+    /// The repository of what has none.
+    pub repository: Option<Repository>,
     /// The form of standard output.
     pub format: TargetsFormat,
 }
@@ -251,6 +245,7 @@ pub(super) fn settings(cli: Cli, origins: Origins, warnings: Vec<String>) -> Res
         Command::Targets(args) => (
             Settings::Targets(TargetsSettings {
                 images: images(&args.images, &origins)?,
+                repository: args.images.repository,
                 format: args.format,
             }),
             look(&args.look, &origins)?,
@@ -284,6 +279,7 @@ fn run(args: RunArgs, origins: &Origins) -> Result<(Settings, Look), CliError> {
             "say --signer local to sign with a key of your own",
         ));
     }
+    needs_allow(&images, &args.allow.allow, origins)?;
     let settings = RunSettings {
         images,
         repository: args.images.repository,
@@ -349,28 +345,6 @@ fn no_profile(origins: &Origins, instead: &str) -> CliError {
         argument: origins.spell("signing-profile"),
         why: format!("the signing profile of AWS Signer; or {instead}"),
     }
-}
-
-fn images(args: &ImagesArgs, origins: &Origins) -> Result<Vec<ImageText>, CliError> {
-    let texts: Vec<ImageText> = args
-        .positional
-        .iter()
-        .chain(&args.images)
-        .map(|text| ImageText {
-            text: text.clone(),
-            place: origins.place("images"),
-        })
-        .collect();
-    if texts.iter().all(|text| text.text.trim().is_empty()) {
-        return Err(CliError::Missing {
-            argument: "an image".to_owned(),
-            why: match origins.naming() {
-                Naming::Inputs => "in the input images".to_owned(),
-                _ => "as argument or with --images".to_owned(),
-            },
-        });
-    }
-    Ok(texts)
 }
 
 /// The local key, or none where AWS Signer is meant.

@@ -86,7 +86,7 @@ pub(super) fn is_later(name: &str) -> bool {
 pub(super) fn kind(arg: &Arg) -> Kind {
     let optional_value = arg.get_num_args().is_some_and(|count| count.min_values() == 0);
     match arg.get_long() {
-        Some("images") => Kind::Text,
+        Some("images" | "names") => Kind::Text,
         Some(name) if is_later(name) => Kind::Text,
         _ if optional_value => Kind::Boolean,
         _ if matches!(arg.get_action(), ArgAction::Append) => Kind::List,

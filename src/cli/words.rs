@@ -5,6 +5,14 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::job::HandoffFormat;
+
+/// A hand-off format by id or name.
+pub(super) fn images_format(text: &str) -> Result<&'static HandoffFormat, String> {
+    let format: Result<&'static HandoffFormat, _> = text.parse();
+    format.map_err(|error| error.to_string())
+}
+
 /// Longest duration accepted, in seconds: about 300 years, so that no sum of times overflows (ours).
 const LONGEST_SECONDS: u64 = 10_000_000_000;
 

@@ -36,9 +36,10 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+pub use crate::domain::handoff::{Format as HandoffFormat, HANDOFF_BYTES};
 pub use explain::explain;
 pub use inspect::inspect;
-pub use name::{NameError, NameProblem, name_targets};
+pub use name::{ImageInput, NameError, NameProblem, Naming, Part, name_targets};
 pub use run::run;
 pub use settings::{
     BuilderId, Concurrency, ExplainJob, GivenPolicy, InspectJob, Provenance, Recursive, RunJob, Source,

@@ -2,17 +2,66 @@
 
 use super::Target;
 use crate::base::failure::{Class, Classified};
-use crate::domain::handoff::{self, HandoffError, Named};
+use crate::domain::handoff::{
+    self, CombineError, Companions, Format, Given, HandoffError, Hint, NamedImage, Reading, SourceOf,
+};
+use crate::domain::oci::Repository;
 
-/// Why a text does not name images.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("could not read {place}")]
-pub struct NameError {
-    /// Where the text stood: `--images`, `INPUT_IMAGES`, …
+/// One text that names images, and where it stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageInput {
+    /// `--images`, `INPUT_IMAGES`, a file as it was given, `-`, …
     pub place: String,
-    /// Why.
-    #[source]
-    pub problem: NameProblem,
+    /// The text.
+    pub bytes: Vec<u8>,
+    /// What it is for.
+    pub part: Part,
+}
+
+/// What a text is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// It names images, in whatever format.
+    Images {
+        /// The file's name without directories.
+        file: Option<String>,
+        /// Whether an `oci-layout` stands beside it.
+        in_layout: bool,
+    },
+    /// It is a bare digest.
+    Digest,
+    /// It holds names or tags.
+    Names,
+}
+
+/// Everything that names images, and how it is to be read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Naming<'a> {
+    /// The texts.
+    pub inputs: &'a [ImageInput],
+    /// The format of all texts that name images.
+    pub format: Option<&'static Format>,
+    /// The repository of what has none.
+    pub repository: Option<&'a Repository>,
+    /// The region of ECR's own lists.
+    pub region: Option<&'a str>,
+}
+
+/// Why texts do not name images.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// One text.
+    #[error("could not read {place}")]
+    Text {
+        /// Where it stood.
+        place: String,
+        /// Why.
+        #[source]
+        problem: NameProblem,
+    },
+    /// All of them together.
+    #[error(transparent)]
+    Together(#[from] CombineError),
 }
 
 /// What is wrong with the text.
@@ -32,48 +81,91 @@ impl Classified for NameError {
     }
 
     fn hint(&self) -> Option<String> {
-        match &self.problem {
-            NameProblem::Nothing => None,
-            NameProblem::Unreadable(problem) => problem.hint(),
+        match self {
+            Self::Text {
+                problem: NameProblem::Nothing,
+                ..
+            } => None,
+            Self::Text {
+                problem: NameProblem::Unreadable(problem),
+                ..
+            } => problem.hint(),
+            Self::Together(problem) => problem.hint(),
         }
     }
 }
 
-/// Reads texts, each with the place where it stood.
+/// Reads texts and joins what they name; an image that is named twice is one target.
 ///
 /// # Errors
-/// [`NameError`] for the first text that names nothing or cannot be read.
-pub fn name_targets<'a>(
-    texts: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Result<Vec<Target>, NameError> {
-    let mut targets = Vec::new();
-    for (place, text) in texts {
-        let named = read(place, text)?;
-        let several = named.len() > 1;
-        targets.extend(named.into_iter().map(|named| Target {
-            image: named.image,
-            named: named.text,
-            named_at: if several {
-                format!("{place}:{}", named.line)
-            } else {
-                place.to_owned()
-            },
-        }));
+/// [`NameError`] for the first text that names nothing or cannot be read, or for texts that do not go together.
+pub fn name_targets(naming: Naming<'_>) -> Result<Vec<Target>, NameError> {
+    let images = name_images(naming)?;
+    Ok(images.iter().map(target).collect())
+}
+
+fn target(image: &NamedImage) -> Target {
+    let places: Vec<String> = image.sources.iter().map(place).collect();
+    Target {
+        image: image.image(),
+        named: match image.sources.as_slice() {
+            [only] if matches!(only.format, "list" | "names") && image.tags.len() < 2 => only.text.clone(),
+            _ => image.image().to_string(),
+        },
+        named_at: places.join(", "),
     }
-    Ok(targets)
+}
+
+fn place(source: &SourceOf) -> String {
+    let at = source
+        .spot
+        .at
+        .map_or(source.place.clone(), |at| format!("{}:{}", source.place, at.line));
+    match &source.spot.member {
+        Some(member) => format!("{at} ({member})"),
+        None => at,
+    }
+}
+
+/// As [`name_targets`], with everything that is known.
+pub(super) fn name_images(naming: Naming<'_>) -> Result<Vec<NamedImage>, NameError> {
+    let mut given = Vec::new();
+    for input in naming.inputs {
+        let reading = read(input, naming.format)?;
+        given.push(Given {
+            place: input.place.clone(),
+            reading,
+        });
+    }
+    let companions = Companions {
+        repository: naming.repository,
+        region: naming.region,
+    };
+    Ok(handoff::combine(&given, companions)?)
 }
 
 /// Reads one text that must name something.
-pub(super) fn read(place: &str, text: &str) -> Result<Vec<Named>, NameError> {
-    let refused = |problem| NameError {
-        place: place.to_owned(),
+fn read(input: &ImageInput, format: Option<&'static Format>) -> Result<Reading, NameError> {
+    let refused = |problem| NameError::Text {
+        place: input.place.clone(),
         problem,
     };
-    let named = handoff::read(text).map_err(|problem| refused(problem.into()))?;
-    if named.is_empty() {
+    let reading = match &input.part {
+        Part::Images { file, in_layout } => {
+            let hint = Hint {
+                file: file.as_deref(),
+                in_layout: *in_layout,
+            };
+            handoff::read(&input.bytes, hint, format)
+        }
+        Part::Digest => handoff::read_digest(&String::from_utf8_lossy(&input.bytes)),
+        Part::Names => handoff::read_names(&String::from_utf8_lossy(&input.bytes)),
+    };
+    let reading = reading.map_err(|problem| refused(problem.into()))?;
+    if reading.items.is_empty() && !reading.may_be_empty {
         return Err(refused(NameProblem::Nothing));
     }
-    Ok(named)
+    Ok(reading)
 }
 
 #[cfg(test)]
@@ -81,13 +173,33 @@ mod tests {
     use super::*;
     use crate::base::failure::Cause;
 
+    fn typed(place: &str, text: &str) -> ImageInput {
+        ImageInput {
+            place: place.to_owned(),
+            bytes: text.as_bytes().to_vec(),
+            part: Part::Images {
+                file: None,
+                in_layout: false,
+            },
+        }
+    }
+
+    fn named(inputs: &[ImageInput]) -> Result<Vec<Target>, NameError> {
+        name_targets(Naming {
+            inputs,
+            ..Naming::default()
+        })
+    }
+
+    const DIGEST: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+
     #[test]
     fn targets_keep_their_order_and_know_their_place() {
-        let targets = name_targets([
-            ("INPUT_IMAGES", "r.example/b\nr.example/a"),
-            ("--images", "oci:x:1"),
-        ])
-        .unwrap();
+        let inputs = [
+            typed("INPUT_IMAGES", "r.example/b\nr.example/a"),
+            typed("--images", "oci:x:1"),
+        ];
+        let targets = named(&inputs).unwrap();
         let places: Vec<_> = targets
             .iter()
             .map(|target| (target.named.as_str(), target.named_at.as_str()))
@@ -103,8 +215,26 @@ mod tests {
     }
 
     #[test]
+    fn a_digest_meets_its_names() {
+        let part = |place: &str, text: &str, part| ImageInput {
+            part,
+            ..typed(place, text)
+        };
+        let inputs = [
+            part("--digest", DIGEST, Part::Digest),
+            part("--names", "r.example/web:1\nr.example/web:2", Part::Names),
+        ];
+        let targets = named(&inputs).unwrap();
+        assert_eq!(targets.len(), 1);
+        assert_eq!(targets[0].image.to_string(), format!("r.example/web:1@{DIGEST}"));
+        assert_eq!(targets[0].named_at, "--names:1, --names:2");
+        let empty = [part("--digest", "", Part::Digest), inputs[1].clone()];
+        assert!(named(&empty).is_err());
+    }
+
+    #[test]
     fn errors_say_where_the_text_stood() {
-        let message = |text: &str| Cause::of(&name_targets([("--images", text)]).unwrap_err()).message;
+        let message = |text: &str| Cause::of(&named(&[typed("--images", text)]).unwrap_err()).message;
         assert_eq!(
             message("web:1"),
             "could not read --images: expected a registry host in front of the repository, found \"web:1\""

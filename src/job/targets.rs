@@ -2,97 +2,37 @@
 
 use serde_json::{Value, json};
 
-use super::name::{NameError, read};
-use crate::domain::handoff::Named;
-use crate::domain::oci::{Digest, ImageRef, Place, Tag};
-
-/// The name of the only format there is yet.
-const FORMAT: &str = "list";
+use super::name::{NameError, Naming, name_images};
+use crate::domain::handoff::NamedImage;
+use crate::domain::oci::{Place, Tag};
 
 /// One image with everything that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedTarget {
-    place: Place,
-    digest: Option<Digest>,
-    tags: Vec<Tag>,
-    sources: Vec<TargetSource>,
-}
+pub struct ListedTarget(NamedImage);
 
-/// One place where an image is named.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct TargetSource {
-    place: String,
-    line: Option<u32>,
-}
-
-/// Lists the images that texts name, each text with the place where it stood.
+/// Lists the images that texts name.
 ///
 /// # Errors
 /// As [`super::name_targets`].
-pub fn list_targets<'a>(
-    texts: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Result<Vec<ListedTarget>, NameError> {
-    let mut listed: Vec<ListedTarget> = Vec::new();
-    for (place, text) in texts {
-        let named = read(place, text)?;
-        let several = named.len() > 1;
-        for Named { image, line, .. } in named {
-            let source = TargetSource {
-                place: place.to_owned(),
-                line: several.then_some(line),
-            };
-            add(&mut listed, &image, source);
-        }
-    }
-    Ok(listed)
-}
-
-/// Images are the same where place and digest are; without a digest, where place and tag are.
-fn add(listed: &mut Vec<ListedTarget>, image: &ImageRef, source: TargetSource) {
-    let tag = image.tag();
-    let same = listed.iter_mut().find(|other| {
-        let known = image.digest().is_some() || other.tags.first() == tag;
-        other.place == *image.place() && other.digest.as_ref() == image.digest() && known
-    });
-    match same {
-        Some(other) => {
-            other
-                .tags
-                .extend(tag.filter(|tag| !other.tags.contains(tag)).cloned());
-            other.sources.push(source);
-        }
-        None => listed.push(ListedTarget {
-            place: image.place().clone(),
-            digest: image.digest().cloned(),
-            tags: tag.cloned().into_iter().collect(),
-            sources: vec![source],
-        }),
-    }
+pub fn list_targets(naming: Naming<'_>) -> Result<Vec<ListedTarget>, NameError> {
+    Ok(name_images(naming)?.into_iter().map(ListedTarget).collect())
 }
 
 impl ListedTarget {
-    /// The image with its first tag and its digest, as far as they are known.
-    fn image(&self) -> ImageRef {
-        ImageRef::new(
-            self.place.clone(),
-            self.tags.first().cloned(),
-            self.digest.clone(),
-        )
-    }
-
     fn json(&self) -> Value {
-        let (registry, repository) = match &self.place {
+        let (registry, repository) = match &self.0.place {
             Place::Repository(repository) => (Some(repository.host().as_str()), repository.path().to_owned()),
-            Place::Layout(_) => (None, self.place.to_string()),
+            Place::Layout(_) => (None, self.0.place.to_string()),
         };
-        let sources = self.sources.iter().map(
-            |source| json!({ "where": source.place, "format": FORMAT, "line": source.line, "member": null }),
-        );
+        let sources = self.0.sources.iter().map(|source| {
+            let (line, member) = (source.spot.at.map(|at| at.line), source.spot.member.as_ref());
+            json!({ "where": source.place, "format": source.format, "line": line, "member": member })
+        });
         json!({
             "registry": registry,
             "repository": repository,
-            "digest": self.digest.as_ref().map(ToString::to_string),
-            "tags": self.tags.iter().map(Tag::as_str).collect::<Vec<_>>(),
+            "digest": self.0.digest.as_ref().map(ToString::to_string),
+            "tags": self.0.tags.iter().map(Tag::as_str).collect::<Vec<_>>(),
             "sources": sources.collect::<Vec<_>>(),
         })
     }
@@ -100,7 +40,10 @@ impl ListedTarget {
 
 /// One line each.
 pub fn targets_text(targets: &[ListedTarget]) -> String {
-    let lines: Vec<String> = targets.iter().map(|target| target.image().to_string()).collect();
+    let lines: Vec<String> = targets
+        .iter()
+        .map(|target| target.0.image().to_string())
+        .collect();
     lines.join("\n") + "\n"
 }
 
@@ -112,9 +55,9 @@ pub fn targets_json(targets: &[ListedTarget]) -> String {
 
 /// A build matrix on one line: without a digest, the image keeps its tag.
 pub fn targets_matrix(targets: &[ListedTarget]) -> String {
-    let rows = targets.iter().map(|target| match &target.digest {
-        Some(digest) => json!({ "image": target.place.to_string(), "digest": digest.to_string() }),
-        None => json!({ "image": target.image().to_string(), "digest": null }),
+    let rows = targets.iter().map(|target| match &target.0.digest {
+        Some(digest) => json!({ "image": target.0.place.to_string(), "digest": digest.to_string() }),
+        None => json!({ "image": target.0.image().to_string(), "digest": null }),
     });
     format!("{}\n", json!({ "include": rows.collect::<Vec<_>>() }))
 }
@@ -123,13 +66,32 @@ pub fn targets_matrix(targets: &[ListedTarget]) -> String {
 mod tests {
     use super::*;
 
+    use crate::job::{ImageInput, Part};
+
+    fn list(texts: &[(&str, &str)]) -> Vec<ListedTarget> {
+        let input = |(place, text): &(&str, &str)| ImageInput {
+            place: (*place).to_owned(),
+            bytes: text.as_bytes().to_vec(),
+            part: Part::Images {
+                file: None,
+                in_layout: false,
+            },
+        };
+        let inputs: Vec<ImageInput> = texts.iter().map(input).collect();
+        list_targets(Naming {
+            inputs: &inputs,
+            ..Naming::default()
+        })
+        .unwrap()
+    }
+
     const DIGEST: &str = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 
     #[test]
     fn an_image_named_twice_is_listed_once_with_both_places() {
         let text = format!("r.example/web:1@{DIGEST}\nr.example/api:2");
         let again = format!("r.example/web:latest@{DIGEST}");
-        let listed = list_targets([("INPUT_IMAGES", text.as_str()), ("--images", &again)]).unwrap();
+        let listed = list(&[("INPUT_IMAGES", text.as_str()), ("--images", &again)]);
         assert_eq!(
             targets_json(&listed).parse::<Value>().unwrap(),
             json!({"targets": [
@@ -153,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_layout_has_no_registry_and_two_tags_are_two_images() {
-        let listed = list_targets([("--images", "oci:a:1\noci:a:2\noci:a:1")]).unwrap();
+        let listed = list(&[("--images", "oci:a:1\noci:a:2\noci:a:1")]);
         assert_eq!(targets_text(&listed), "oci:a:1\noci:a:2\n");
         let json: Value = targets_json(&listed).parse().unwrap();
         assert_eq!(json.pointer("/targets/0/registry"), Some(&Value::Null));

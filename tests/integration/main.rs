@@ -26,6 +26,8 @@ mod front_door;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
+mod handoff;
+#[cfg(test)]
 mod interop;
 #[cfg(test)]
 mod judges;

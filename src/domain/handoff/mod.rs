@@ -1,102 +1,128 @@
-//! Read what names images: references that a person typed, one per line.
+//! Read what build tools leave behind, and what people type, as images with their digests and tags.
 //!
-//! For: turning text into references, each with the line it stood on; one file per format.
+//! For: telling 36 formats apart by their content, reading each as its tool means it, bringing digests and names
+//! together, and remembering of every image where it was named.
 //! Not for: reading files, or asking a store whether an image exists; that always decides in the end.
-//! Speaks: plain lists of references, with `#` comments and the prefixes `oci://` and `docker://`.
+//! Speaks: each format as its tool documents it; the source stands at the head of its file, the list is [`FORMATS`].
 //!
 //! ```
-//! use countersign::domain::handoff;
-//! let named = handoff::read("# release\nregistry.example.com/team/web:1.4\n")?;
-//! assert_eq!((named[0].image.to_string().as_str(), named[0].line), ("registry.example.com/team/web:1.4", 2));
-//! # Ok::<(), countersign::domain::handoff::HandoffError>(())
+//! use countersign::domain::handoff::{self, Companions, Given, Hint};
+//! let digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+//! let metadata = format!(r#"{{"containerimage.digest":"{digest}","image.name":"r.example/web:1,r.example/web:2"}}"#);
+//! let reading = handoff::read(metadata.as_bytes(), Hint::default(), None)?;
+//! assert_eq!(reading.format, "buildx");
+//! let given = [Given { place: "metadata.json".to_owned(), reading }];
+//! let images = handoff::combine(&given, Companions::default())?;
+//! assert_eq!(images[0].image().to_string(), format!("r.example/web:1@{digest}"));
+//! assert_eq!((images.len(), images[0].tags.len()), (1, 2));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod buildpacks;
+mod buildx;
+mod cloud_build;
+mod codepipeline;
+mod combine;
+mod compose;
+mod detect;
+mod ecr;
+mod error;
+mod format;
+mod generic;
+mod github;
+mod goreleaser;
+mod input;
+mod jib;
+mod key_values;
+mod layout;
 mod literal;
+mod metadata_action;
+mod name;
+mod oras;
+mod push_output;
+mod reading;
+mod report;
+mod skaffold;
+mod tekton;
+#[cfg(test)]
+mod tests;
+mod werf;
 
-use crate::base::failure::{Class, Classified};
-use crate::base::limits::MEBIBYTE;
-use crate::domain::oci::{ImageRef, ReferenceError};
+pub use combine::{CombineError, Companions, Given, NamedImage, SourceOf, TARGETS, combine};
+pub use detect::Detected;
+pub use error::{HandoffError, Problem, Spot, Trouble};
+pub use format::{FORMATS, Format, UnknownFormat};
+pub use input::{HANDOFF_BYTES, Hint};
+pub use reading::{Item, Reading, What};
 
-/// Images named by one text (ours).
-const NAMES: usize = 10_000;
+use self::input::Input;
+use crate::base::tree::Object;
 
-/// One image that a text names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
-    /// The image.
-    pub image: ImageRef,
-    /// The words that name it.
-    pub text: String,
-    /// The line they stand on, from 1.
-    pub line: u32,
-}
-
-/// Why a text does not name images.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HandoffError {
-    /// A line that is no reference.
-    #[error("line {line}")]
-    Reference {
-        /// Which.
-        line: u32,
-        /// Why.
-        #[source]
-        problem: ReferenceError,
-    },
-    /// The only line is no reference.
-    #[error(transparent)]
-    Only(ReferenceError),
-    /// JSON.
-    #[error("expected references, one per line; found JSON, which is not available yet")]
-    Json,
-    /// More than is read.
-    #[error("expected at most {limit} {what}")]
-    TooMuch {
-        /// How many.
-        limit: usize,
-        /// Of what.
-        what: &'static str,
-    },
-}
-
-impl Classified for HandoffError {
-    fn class(&self) -> Class {
-        Class::Usage
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Reference { problem, .. } | Self::Only(problem) => problem.hint(),
-            Self::Json => {
-                Some("write registry.example.com/team/web@sha256:…, as the builder reported it".to_owned())
-            }
-            Self::TooMuch { .. } => None,
-        }
-    }
-}
-
-/// Reads a text in whatever format it is in.
+/// Says which format a text is in.
 ///
 /// # Errors
-/// [`HandoffError`].
-pub fn read(text: &str) -> Result<Vec<Named>, HandoffError> {
-    let too_much = |limit, what| HandoffError::TooMuch { limit, what };
-    if text.len() > MEBIBYTE {
-        return Err(too_much(MEBIBYTE, "bytes"));
-    }
-    if looks_like_json(text) {
-        return Err(HandoffError::Json);
-    }
-    let named = literal::read(text)?;
-    if named.len() > NAMES {
-        return Err(too_much(NAMES, "images"));
-    }
-    Ok(named)
+/// [`HandoffError`] for bytes that are no text, too many, or broken JSON or YAML.
+pub fn detect(bytes: &[u8], hint: Hint<'_>) -> Result<Detected, HandoffError> {
+    Input::new(bytes, hint).map(|input| detect::detect(&input))
 }
 
-/// An object, or an array of strings, objects or nothing; `[::1]:5000/web` is a reference.
-fn looks_like_json(text: &str) -> bool {
-    let text = text.trim_start();
-    let array = text.strip_prefix('[').map(str::trim_start);
-    text.starts_with('{') || array.is_some_and(|items| items.starts_with(['"', '{', ']']))
+/// Reads a text in the format that it is in, or in one that is forced.
+///
+/// # Errors
+/// [`HandoffError`] with every problem of the text.
+pub fn read(bytes: &[u8], hint: Hint<'_>, forced: Option<&'static Format>) -> Result<Reading, HandoffError> {
+    detect::read(&Input::new(bytes, hint)?, forced)
+}
+
+/// Reads the names or tags that a digest was pushed under, in lines or separated by commas.
+///
+/// # Errors
+/// [`HandoffError`] with every problem of the text.
+pub fn read_names(text: &str) -> Result<Reading, HandoffError> {
+    named("names", text, literal::read_names)
+}
+
+/// Reads one bare digest.
+///
+/// # Errors
+/// [`HandoffError`] where the text is something else, also where it is empty.
+pub fn read_digest(text: &str) -> Result<Reading, HandoffError> {
+    named("bare-digest", text, |input, reading| {
+        if input.lines().count() == 1 {
+            literal::read_digest(input, reading);
+        } else {
+            let found = crate::base::foreign::Foreign::new(text);
+            reading.trouble(Spot::default(), Trouble::Digest(found));
+        }
+    })
+}
+
+/// Whether a file is read where its directory is named.
+pub fn is_known_file(name: &str) -> bool {
+    detect::is_known_file(name)
+}
+
+/// A Tekton result that stands in a file of its own, as KEY=VALUE; none for other files.
+pub fn as_result(name: &str, bytes: &[u8]) -> Option<Vec<u8>> {
+    detect::as_result(name, bytes)
+}
+
+fn named(
+    format: &'static str,
+    text: &str,
+    read: impl FnOnce(&Input<'_>, &mut Reading),
+) -> Result<Reading, HandoffError> {
+    let input = Input::bare(text)?;
+    let mut reading = Reading::new(format);
+    read(&input, &mut reading);
+    reading.finished()
+}
+
+/// The JSON document as an object, or a problem that says what was found.
+fn json_object<'a>(input: &'a Input<'_>, reading: &mut Reading) -> Option<Object<'a>> {
+    if let Some(top) = input.top() {
+        return reading.take(top.object());
+    }
+    reading.trouble(Spot::default(), Trouble::Line("a JSON object"));
+    None
 }

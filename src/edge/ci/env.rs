@@ -65,8 +65,16 @@ pub const REGISTER: &[Variable] = &[
     ),
     shown("AWS_USE_FIPS_ENDPOINT", "`true`: the services' FIPS addresses"),
     shown("CI_JOB_ID", "GitLab CI/CD: names the session of a role"),
+    shown(
+        "CI_PROJECT_DIR",
+        "GitLab's workspace: files that name images are read below it",
+    ),
     shown("CODEBUILD_BUILD_ARN", "set by AWS CodeBuild: this is a build"),
     shown("CODEBUILD_BUILD_ID", "AWS CodeBuild: names the session of a role"),
+    shown(
+        "CODEBUILD_SRC_DIR",
+        "CodeBuild's workspace: files that name images are read below it",
+    ),
     shown("COLUMNS", "width of the terminal, for the progress line"),
     shown(
         "DOCKER_CONFIG",
@@ -76,14 +84,26 @@ pub const REGISTER: &[Variable] = &[
         "GITHUB_ACTIONS",
         "`true` on GitHub Actions: inputs count, variables do not",
     ),
+    shown(
+        "GITHUB_ARTIFACTS_LIST",
+        "the file of subjects that earlier steps declared, for images-from github-artifacts-list",
+    ),
     shown("GITHUB_REPOSITORY", "GitHub Actions: names the session of a role"),
     shown("GITHUB_RUN_ID", "GitHub Actions: names the session of a role"),
+    shown(
+        "GITHUB_WORKSPACE",
+        "GitHub's workspace: files that name images are read below it",
+    ),
     shown("GITLAB_CI", "`true` on GitLab CI/CD"),
     shown("HOME", "the user's directory, where no XDG directory is set"),
     hidden("HTTPS_PROXY", "the proxy for `https:` addresses"),
     hidden("HTTP_PROXY", "the proxy for `http:` addresses"),
     shown("NO_COLOR", "not empty: no colours (no-color.org)"),
     shown("NO_PROXY", "hosts that are reached without a proxy"),
+    shown(
+        "RUNNER_TEMP",
+        "the runner's temporary directory: files that name images are read below it too",
+    ),
     shown(
         "SOURCE_DATE_EPOCH",
         "seconds since 1970: when the attestation says it was made (reproducible-builds.org)",

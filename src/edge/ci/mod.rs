@@ -13,6 +13,7 @@
 
 mod env;
 mod files;
+mod handed;
 mod id_token;
 mod output_dir;
 mod terminal;
@@ -20,6 +21,7 @@ mod writer;
 
 pub use env::{Environment, EnvironmentError, REGISTER, Variable, register_table};
 pub use files::{FileError, read_named};
+pub use handed::{Found, Room, read_input};
 pub use id_token::{IdTokenError, IdTokenSource, ServiceProblem, secret_named};
 pub use output_dir::{OutputDir, OutputError};
 pub use terminal::state_directory;

@@ -1,0 +1,212 @@
+//! What builders leave behind, given to the shipped binary as file, directory, standard input and text.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+const IDX: &str = "sha256:1bc04b5291c26a46d918139138b992d2de976d6851d0893b0476b85bfbdfc6e6";
+const AMD: &str = "sha256:5861314d7fccb39c2192173240eab44fa35ca66426201ca2acd0630a6258dd51";
+
+/// Calls the binary; its exit code, standard output and standard error.
+fn call(
+    directory: &TempDir,
+    args: &[&str],
+    variables: &[(&str, &str)],
+    input: &str,
+) -> (i32, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        .args(args)
+        .env_clear()
+        .env("HOME", directory.path())
+        .envs(variables.iter().copied())
+        .current_dir(directory.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // What does not read its input closes it early.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let ended = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        ended.status.code().unwrap(),
+        text(ended.stdout),
+        text(ended.stderr),
+    )
+}
+
+fn sample(directory: &TempDir, sample: &str, name: &str) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/vectors/handoff")
+        .join(sample);
+    fs::copy(from, directory.path().join(name)).unwrap();
+}
+
+#[test]
+fn a_file_is_listed_with_the_place_of_every_name() {
+    let directory = TempDir::new().unwrap();
+    sample(&directory, "f06-two.json", "bake.json");
+    let args = ["targets", "--images-from", "bake.json", "--format", "json"];
+    let (code, data, words) = call(&directory, &args, &[], "");
+    assert_eq!(code, 0, "{words}");
+    let data: Value = serde_json::from_str(&data).unwrap();
+    assert_eq!(
+        data["targets"][1],
+        json!({
+            "registry": "111122223333.dkr.ecr.eu-west-1.amazonaws.com", "repository": "team/web",
+            "digest": AMD, "tags": ["1"],
+            "sources": [{"where": "bake.json", "format": "bake", "line": 11, "member": "web[\"image.name\"]"}]
+        })
+    );
+}
+
+#[test]
+fn texts_standard_input_and_companions_meet() {
+    let directory = TempDir::new().unwrap();
+    sample(&directory, "f09-two-tags.json", "meta.json");
+    let args = ["targets", "--images-from", "-", "--images-from", "meta.json"];
+    let host = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+    let listed = call(&directory, &args, &[], IDX);
+    assert_eq!(
+        (listed.0, listed.1),
+        (0, format!("{host}/team/app:1.4.2@{IDX}\n"))
+    );
+    let metadata = format!(r#"{{"containerimage.digest":"{IDX}","image.name":"r.example/web:1"}}"#);
+    let github = [
+        ("GITHUB_ACTIONS", "true"),
+        ("INPUT_COMMAND", "targets"),
+        ("INPUT_IMAGES", metadata.as_str()),
+    ];
+    assert_eq!(
+        call(&directory, &["action"], &github, "").1,
+        format!("r.example/web:1@{IDX}\n")
+    );
+    let args = [
+        "targets",
+        "--digest",
+        IDX,
+        "--names",
+        "r.example/a:1\nr.example/b:1",
+    ];
+    assert_eq!(
+        call(&directory, &args, &[], "").1,
+        format!("r.example/a:1@{IDX}\nr.example/b:1@{IDX}\n")
+    );
+    let (code, data, words) = call(
+        &directory,
+        &["targets", "--digest", "", "--names", "r.example/a:1"],
+        &[],
+        "",
+    );
+    assert_eq!((code, data.as_str()), (2, ""), "{words}");
+}
+
+#[test]
+fn directories_are_read_by_the_names_of_their_files() {
+    let directory = TempDir::new().unwrap();
+    fs::create_dir(directory.path().join("dist")).unwrap();
+    sample(&directory, "f17-artifacts.json", "dist/artifacts.json");
+    let own = r#"{"project_name":"x","tag":"v1","version":"1"}"#;
+    fs::write(directory.path().join("dist/metadata.json"), own).unwrap();
+    let (code, data, words) = call(&directory, &["targets", "--images-from", "dist"], &[], "");
+    assert_eq!((code, data.lines().count()), (0, 2), "{words}");
+    assert!(words.contains("it is skipped"), "{words}");
+    let (code, _, words) = call(
+        &directory,
+        &["targets", "--images-from", "dist/metadata.json"],
+        &[],
+        "",
+    );
+    assert_eq!(code, 2);
+    assert!(words.contains("GoReleaser's own"), "{words}");
+    let results = directory.path().join("results");
+    fs::create_dir(&results).unwrap();
+    fs::write(results.join("IMAGE_URL"), "r.example/web:1\n").unwrap();
+    fs::write(results.join("IMAGE_DIGEST"), IDX).unwrap();
+    assert_eq!(
+        call(&directory, &["targets", "--images-from", "results"], &[], "").1,
+        format!("r.example/web:1@{IDX}\n")
+    );
+}
+
+#[test]
+fn a_layout_needs_a_repository() {
+    let directory = TempDir::new().unwrap();
+    let layout = directory.path().join("layout");
+    fs::create_dir(&layout).unwrap();
+    fs::write(layout.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    sample(&directory, "f32-tagged.json", "layout/index.json");
+    for name in ["layout", "layout/index.json"] {
+        let (code, _, words) = call(&directory, &["targets", "--images-from", name], &[], "");
+        assert_eq!(code, 2);
+        assert!(
+            words.contains("expected a repository for the OCI layout"),
+            "{words}"
+        );
+        let args = ["targets", "--images-from", name, "--repository", "r.example/web"];
+        assert_eq!(
+            call(&directory, &args, &[], "").1,
+            format!("r.example/web:1.4.2@{IDX}\n")
+        );
+    }
+}
+
+#[test]
+fn githubs_list_is_read_when_it_is_asked_for() {
+    let directory = TempDir::new().unwrap();
+    sample(&directory, "f02-two.json", "list.json");
+    let path = directory.path().join("list.json");
+    let workspace = directory.path().to_str().unwrap();
+    let base = [
+        ("GITHUB_ACTIONS", "true"),
+        ("GITHUB_WORKSPACE", workspace),
+        ("INPUT_COMMAND", "targets"),
+    ];
+    let asked = ("INPUT_IMAGES-FROM", "github-artifacts-list");
+    let with = |list: &str| {
+        let variables: Vec<(&str, &str)> = base
+            .into_iter()
+            .chain([asked, ("GITHUB_ARTIFACTS_LIST", list)])
+            .collect();
+        call(&directory, &["action"], &variables, "")
+    };
+    let (code, data, words) = with(path.to_str().unwrap());
+    assert_eq!((code, data.lines().count()), (0, 1), "{words}");
+    assert_eq!(with("").0, 2);
+    let (code, _, words) = with("/proc/self/environ");
+    assert_eq!(code, 2);
+    assert!(words.contains("below the workspace"), "{words}");
+}
+
+#[test]
+fn nothing_is_signed_that_a_file_names_without_allow() {
+    let directory = TempDir::new().unwrap();
+    sample(&directory, "f05-index.json", "metadata.json");
+    let args = ["run", "--signer", "local", "--images-from", "metadata.json"];
+    let (code, _, words) = call(&directory, &args, &[], "");
+    assert_eq!(code, 2);
+    assert!(words.contains("--allow"), "{words}");
+    let args = [
+        "targets",
+        "--images-from",
+        "metadata.json",
+        "--images-format",
+        "F17",
+    ];
+    let (code, _, words) = call(&directory, &args, &[], "");
+    assert_eq!(code, 2);
+    assert!(words.contains("as goreleaser"), "{words}");
+    let args = [
+        "targets",
+        "--images-from",
+        "metadata.json",
+        "--images-format",
+        "F99",
+    ];
+    assert_eq!(call(&directory, &args, &[], "").0, 2);
+}

@@ -18,6 +18,7 @@ mod backends;
 mod claims;
 mod demo;
 mod derive;
+mod explain;
 mod handed;
 mod identity;
 mod images;
@@ -119,6 +120,7 @@ async fn dispatch(invocation: Invocation, scene: &Scene<'_>) -> Result<u8, Cause
         Settings::Run(settings) => run::run(&settings, origins, scene).await,
         Settings::Verify(settings) => verify::verify(&settings, scene).await,
         Settings::Inspect(settings) => inspect::inspect(&settings, scene).await,
+        Settings::Explain(settings) => explain::explain(&settings, scene).await,
         Settings::Targets(settings) => targets::targets(&settings, scene),
         Settings::Print(page) => Ok(print(scene.writer, &page)),
     }

@@ -69,15 +69,20 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Waits for a job; a panic in it becomes an error whose payload nobody sees.
+    /// Waits for a job, and puts into its report what it cost.
     pub(super) async fn over(&self, job: impl Future<Output = RunReport>) -> Result<RunReport, Cause> {
-        let ended = AssertUnwindSafe(Box::pin(job)).catch_unwind().await;
-        self.writer.clear();
-        let mut report = ended.map_err(|_| super::bug("the job ended in the middle"))?;
+        let mut report = self.to_its_end(job).await?;
         let mut counts = self.counter.0.lock().unwrap_or_else(PoisonError::into_inner);
         report.requests = std::mem::take(&mut *counts);
         drop(counts);
         Ok(report)
+    }
+
+    /// Waits for work; a panic in it becomes an error whose payload nobody sees.
+    pub(super) async fn to_its_end<T>(&self, work: impl Future<Output = T>) -> Result<T, Cause> {
+        let ended = AssertUnwindSafe(Box::pin(work)).catch_unwind().await;
+        self.writer.clear();
+        ended.map_err(|_| super::bug("the job ended in the middle"))
     }
 }
 

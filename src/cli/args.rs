@@ -61,6 +61,11 @@ pub(super) enum Command {
     Verify(VerifyArgs),
     /// Show what hangs on an image, and whether it verifies
     Inspect(InspectArgs),
+    /// Say why an image counts as signed, or does not, decision by decision
+    ///
+    /// Names the policy that speaks for the image and why, its trust stores, and for each signature every validation
+    /// with its reason and its rule. The exit code is that of verify.
+    Explain(InspectArgs),
     /// List the images that would be acted on
     Targets(TargetsArgs),
     /// Print a completion script for a shell

@@ -43,6 +43,8 @@ pub enum Settings {
     Verify(Box<VerifySettings>),
     /// Show what is there.
     Inspect(Box<InspectSettings>),
+    /// Say why an image counts as signed, or does not.
+    Explain(Box<InspectSettings>),
     /// List what would be acted on.
     Targets(TargetsSettings),
     /// Print a document.
@@ -241,7 +243,14 @@ pub(super) fn settings(cli: Cli, origins: Origins, warnings: Vec<String>) -> Res
         Command::Demo(args) => demo(args, &origins)?,
         Command::Run(args) => run(args, &origins)?,
         Command::Verify(args) => verify(args, &origins)?,
-        Command::Inspect(args) => inspect(args, &origins)?,
+        Command::Inspect(args) => {
+            let (settings, look) = inspect(args, &origins)?;
+            (Settings::Inspect(Box::new(settings)), look)
+        }
+        Command::Explain(args) => {
+            let (settings, look) = inspect(args, &origins)?;
+            (Settings::Explain(Box::new(settings)), look)
+        }
         Command::Targets(args) => (
             Settings::Targets(TargetsSettings {
                 images: images(&args.images, &origins)?,
@@ -326,7 +335,7 @@ fn verify(args: VerifyArgs, origins: &Origins) -> Result<(Settings, Look), CliEr
     Ok((Settings::Verify(Box::new(settings)), look))
 }
 
-fn inspect(args: InspectArgs, origins: &Origins) -> Result<(Settings, Look), CliError> {
+fn inspect(args: InspectArgs, origins: &Origins) -> Result<(InspectSettings, Look), CliError> {
     let look = look(&args.look, origins)?;
     let settings = InspectSettings {
         images: images(&args.images, origins)?,
@@ -337,7 +346,7 @@ fn inspect(args: InspectArgs, origins: &Origins) -> Result<(Settings, Look), Cli
         timeout: args.timeout.timeout.0,
         format: args.output.format,
     };
-    Ok((Settings::Inspect(Box::new(settings)), look))
+    Ok((settings, look))
 }
 
 fn no_profile(origins: &Origins, instead: &str) -> CliError {

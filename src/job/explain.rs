@@ -61,12 +61,13 @@ async fn of_subject<S: ReadStore, R: Revocation>(
                 class: Some(cause.class),
                 rule: None,
                 why: cause.message,
+                skipped: false,
             };
             (Vec::new(), conclusion)
         }
         Ok(Applicable::Skip(_)) => (
             Vec::new(),
-            Conclusion::yes("the policy says not to look, so nothing was verified"),
+            Conclusion::skipped("the policy says not to look, so nothing was verified"),
         ),
         Ok(Applicable::Judge(_)) => {
             let judged = judge.signatures_on(subject, &scope).await?;
@@ -106,6 +107,7 @@ fn concluded(judged: &[Judged]) -> Conclusion {
             class: Some(obstacle.class),
             rule: Some(obstacle.rule),
             why: obstacle.message,
+            skipped: false,
         },
     }
 }

@@ -380,6 +380,8 @@ fn two_signers_of_the_same_claims_leave_an_attestation_each_and_stand_in_nobody_
     let scratch = Scratch::new();
     scratch.unsigned("demo");
     scratch.sign(0, DEMO, &[]);
+    // Times are whole seconds: within one second the two attestations would be the same bytes.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
     let run = [&["run", "--signer=local", DEMO][..], &BUILD].concat();
     scratch.expect_as("their", 0, &run);
     let layout = Layout::read(&scratch.path("demo"));
@@ -678,4 +680,32 @@ fn the_demo_shows_its_tree_and_summary() {
         redacted(&tree),
         redacted(&summary)
     ));
+}
+
+#[test]
+fn explain_says_why_in_words_and_ends_as_verify_does() {
+    let scratch = Scratch::new();
+    scratch.unsigned("demo");
+    let explain = ["explain", "--signer=local", DEMO];
+    scratch.sign(0, DEMO, &[]);
+    let ran = scratch.expect(0, &explain);
+    for word in [
+        "integrity",
+        "authenticity",
+        "revocation",
+        "accepted: a signature passes everything",
+    ] {
+        assert!(ran.stdout.contains(word), "{word} is not said:\n{}", ran.stdout);
+    }
+    let other = scratch.expect_as("other", 0, &["demo", "elsewhere"]);
+    drop(other);
+    let refused = scratch.expect_as("other", 1, &explain);
+    assert!(
+        refused.stdout.contains("rejected:") && refused.stdout.contains("CSN"),
+        "{}",
+        refused.stdout
+    );
+    let json = scratch.expect(0, &[&explain[..], &["--format=json"]].concat());
+    let json: Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(json["schema"], "countersign-explanation/1");
 }

@@ -57,6 +57,8 @@ pub struct Conclusion {
     pub rule: Option<Rule>,
     /// In a sentence.
     pub why: String,
+    /// Whether nobody looked, because the policy says so: then nothing is accepted.
+    pub skipped: bool,
 }
 
 impl Conclusion {
@@ -66,6 +68,15 @@ impl Conclusion {
             class: None,
             rule: None,
             why: why.into(),
+            skipped: false,
+        }
+    }
+
+    /// Nobody looked.
+    pub fn skipped(why: impl Into<String>) -> Self {
+        Self {
+            skipped: true,
+            ..Self::yes(why)
         }
     }
 
@@ -75,12 +86,14 @@ impl Conclusion {
             class: Some(Class::Rejected),
             rule: Some(rule),
             why: why.into(),
+            skipped: false,
         }
     }
 
-    /// `accepted`, `rejected`, or the class that kept it from being either.
+    /// `accepted`, `skipped`, `rejected`, or the class that kept it from being any of them.
     pub const fn verdict(&self) -> &'static str {
         match self.class {
+            None if self.skipped => "skipped",
             None => "accepted",
             Some(class) => class.name(),
         }

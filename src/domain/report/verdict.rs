@@ -84,13 +84,15 @@ pub fn exit_code(report: &RunReport, fail_on: FailOn) -> u8 {
     match Class::worst(classes.chain(rejected.then_some(Class::Rejected))) {
         Some(class) => class.exit_code(),
         None if report.exit != 0 => report.exit,
+        None if report
+            .findings
+            .iter()
+            .any(|finding| fail_on.catches(finding.level)) =>
+        {
+            Class::Rejected.exit_code()
+        }
         None if has_unfinished(report) => Class::Unavailable.exit_code(),
-        None => u8::from(
-            report
-                .findings
-                .iter()
-                .any(|finding| fail_on.catches(finding.level)),
-        ),
+        None => 0,
     }
 }
 

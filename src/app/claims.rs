@@ -7,8 +7,12 @@ use crate::cli::{CliError, Origins, ProvenanceWish};
 use crate::domain::provenance::BuildFacts;
 use crate::job::Provenance;
 
-/// What the provenance says: what was typed; no host vouches for anything yet.
-pub(super) fn provenance(wish: &ProvenanceWish, origins: &Origins) -> Result<Provenance, Cause> {
+/// What the provenance says: what was typed, else what the host's environment says, for which nobody vouches.
+pub(super) fn provenance(
+    wish: &ProvenanceWish,
+    origins: &Origins,
+    scene: &Scene<'_>,
+) -> Result<Provenance, Cause> {
     let missing = |names: &[&str]| {
         let why = "for provenance outside a known CI host; or give provenance off".to_owned();
         let names: Vec<String> = names.iter().map(|name| origins.spell(name)).collect();
@@ -23,6 +27,12 @@ pub(super) fn provenance(wish: &ProvenanceWish, origins: &Origins) -> Result<Pro
         } => {
             let facts = BuildFacts::manual(builder.clone(), source.clone());
             Ok(Provenance::Attach(Box::new(facts)))
+        }
+        ProvenanceWish::Auto {
+            builder: None,
+            source: None,
+        } if let Some(host) = scene.host.facts(scene.environment) => {
+            Ok(Provenance::Attach(Box::new(host.facts)))
         }
         ProvenanceWish::Auto { builder, source } => {
             let wanted = [("builder-id", builder.is_none()), ("source", source.is_none())];

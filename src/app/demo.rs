@@ -8,7 +8,7 @@ use super::{Scene, run, said};
 use crate::base::failure::{Cause, Classified};
 use crate::cli::{
     DemoSettings, Format, ImageText, KeyChoice, Origins, ProvenanceWish, RunSettings, ServiceSettings,
-    TrustFiles,
+    TrustFiles, Untrusted,
 };
 use crate::domain::plan::Step;
 use crate::edge::ci::OutputDir;
@@ -56,6 +56,7 @@ fn run_settings(settings: &DemoSettings, image: &str) -> Result<RunSettings, Cau
         expires_in: None,
         resign: false,
         dry_run: false,
+        untrusted: Untrusted::Skip,
         metadata: std::collections::BTreeMap::new(),
         provenance: ProvenanceWish::Auto {
             builder: Some(parsed(BUILDER)?),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use crate::base::failure::Cause;
 use crate::cli::{self, Heard, Invocation, Listener, Naming, Page};
-use crate::edge::ci::{Environment, Host, read_named};
+use crate::edge::ci::{Environment, Host, Paths, read_named};
 
 /// What was asked.
 pub(super) enum Heeded {
@@ -18,7 +18,12 @@ pub(super) fn listen(argv: Vec<OsString>, environment: &Environment, host: Host)
         Host::GitHub => Naming::Inputs,
         Host::GitLab | Host::CodeBuild | Host::Terminal => Naming::Variables,
     };
-    match cli::listen(argv, environment.variables(), naming).map_err(|error| Cause::of(&error))? {
+    let here = match naming {
+        Naming::Inputs => Paths::of(environment).map(|paths| paths.in_inputs(environment.variables())),
+        Naming::Variables | Naming::Flags => None,
+    };
+    let variables = here.as_ref().unwrap_or(environment.variables());
+    match cli::listen(argv, variables, naming).map_err(|error| Cause::of(&error))? {
         Heard::Print(page) => Ok(Heeded::Page(page)),
         Heard::Command(listener) => settle(listener),
     }

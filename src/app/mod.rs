@@ -18,6 +18,7 @@ mod backends;
 mod claims;
 mod demo;
 mod derive;
+mod event;
 mod explain;
 mod handed;
 mod identity;

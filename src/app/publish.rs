@@ -7,7 +7,7 @@ use crate::base::failure::Cause;
 use crate::cli::{FailOn, Format, ReportSettings};
 use crate::domain::plan::Step;
 use crate::domain::report::{self, Failure, Paths, RunReport, Verdict, json, sarif, summary, text};
-use crate::edge::ci::{OutputDir, OutputError};
+use crate::edge::ci::{self, OutputDir, OutputError};
 use crate::seams::Clock;
 
 /// A report and the files that say what it was held against.
@@ -19,16 +19,23 @@ pub(super) struct Finished {
 impl Finished {
     /// A run that ended before its job began.
     pub(super) fn stopped(command: &'static str, step: Step, cause: Cause) -> Self {
-        let now = Clock::System.now();
         let failure = Failure {
             target: None,
             step,
             cause,
             done: Vec::new(),
         };
+        let mut finished = Self::empty(command, Verdict::Failed);
+        finished.report.failures.push(failure);
+        finished
+    }
+
+    /// A run that looked at nothing.
+    pub(super) fn empty(command: &'static str, verdict: Verdict) -> Self {
+        let now = Clock::System.now();
         let report = RunReport {
             command,
-            verdict: Verdict::Failed,
+            verdict,
             checked: None,
             exit: 0,
             started: now,
@@ -36,7 +43,7 @@ impl Finished {
             signer: None,
             targets: Vec::new(),
             findings: Vec::new(),
-            failures: vec![failure],
+            failures: Vec::new(),
             requests: std::collections::BTreeMap::new(),
         };
         Self {
@@ -54,7 +61,7 @@ pub(super) fn publish(
     scene: &Scene<'_>,
 ) -> u8 {
     settle(&mut finished.report, settings.fail_on, scene);
-    for error in write(&finished, out) {
+    for error in write(&finished, out, scene) {
         scene.writer.error(&Cause::of(&error));
     }
     show(&finished.report, settings.format, scene)
@@ -73,7 +80,7 @@ pub(super) fn settle(report: &mut RunReport, fail_on: FailOn, scene: &Scene<'_>)
     });
 }
 
-fn write(finished: &Finished, out: &OutputDir) -> Vec<OutputError> {
+fn write(finished: &Finished, out: &OutputDir, scene: &Scene<'_>) -> Vec<OutputError> {
     let path = |name: &str| Some(out.path().join(name).display().to_string());
     let paths = Paths {
         report: path("report.json"),
@@ -92,7 +99,9 @@ fn write(finished: &Finished, out: &OutputDir) -> Vec<OutputError> {
         out.write("summary.md", summary::render(report, &paths).as_bytes()),
         trust,
     ];
-    written.into_iter().filter_map(Result::err).collect()
+    let told = ci::publish(scene.host, scene.environment, (report, &paths), out, scene.writer);
+    let refused = written.into_iter().filter_map(Result::err);
+    refused.chain(told).collect()
 }
 
 /// Prints the report to standard output.

@@ -6,7 +6,7 @@ use super::services::{self, Services};
 use super::signer::{AnySigner, local_key};
 use super::trust::Loaded;
 use super::watch::Watch;
-use super::{Scene, allow, claims, derive, images, trust};
+use super::{Scene, allow, claims, derive, event, images, trust};
 use crate::base::failure::{Cause, Class};
 use crate::cli::{Origins, RunSettings};
 use crate::domain::plan::Step;
@@ -17,7 +17,11 @@ use crate::job::{self, RunJob, Surroundings};
 
 pub(super) async fn run(settings: &RunSettings, origins: &Origins, scene: &Scene<'_>) -> Result<u8, Cause> {
     let out = OutputDir::prove(&settings.report.output_dir).map_err(|error| Cause::of(&error))?;
-    let finished = work("run", settings, origins, scene).await;
+    let finished = match event::may_sign(settings, scene) {
+        Ok(None) => work("run", settings, origins, scene).await,
+        Ok(Some(skipped)) => Ok(skipped),
+        Err(cause) => Err(cause),
+    };
     let finished = finished.unwrap_or_else(|cause| Finished::stopped("run", Step::Listen, cause));
     Ok(publish(finished, &settings.report, &out, scene))
 }
@@ -32,7 +36,7 @@ pub(super) async fn work(
     let targets = images::targets(&settings.images, settings.repository.as_ref(), scene)?;
     let profile = services::profile(&settings.services)?;
     allow::check(settings, profile.as_ref(), &targets)?;
-    let provenance = claims::provenance(&settings.provenance, origins)?;
+    let provenance = claims::provenance(&settings.provenance, origins, scene)?;
     let created = claims::created(scene)?;
     let watch = Watch::new(scene);
     let services = Services::open(&settings.services, &targets, false, &watch, scene)?;
@@ -68,6 +72,7 @@ pub(super) async fn work(
         .await;
     let mut report = ended?;
     report.findings.extend(services.findings);
+    event::say_unverified(&mut report, settings, scene);
     Ok(Finished {
         report,
         trust: loaded.files,

@@ -10,7 +10,7 @@ use clap_complete::Shell;
 
 use super::words::{
     Color, Count, FailOn, Format, Overrides, Pair, ProvenanceMode, Reach, SessionPolicy, SignerKind, Span,
-    TargetsFormat,
+    TargetsFormat, Untrusted,
 };
 use crate::base::arn::RoleArn;
 use crate::domain::oci::{RegistryHost, Repository};
@@ -106,6 +106,8 @@ pub(super) struct RunArgs {
     pub(super) key: KeyArgs,
     #[command(flatten)]
     pub(super) signing: SigningArgs,
+    #[command(flatten)]
+    pub(super) event: EventArgs,
     #[command(flatten)]
     pub(super) metadata: MetadataArgs,
     #[command(flatten)]
@@ -380,6 +382,20 @@ pub(super) struct SigningArgs {
     pub(super) dry_run: bool,
 }
 
+/// What is done on an event that may not sign.
+#[derive(Debug, Args)]
+pub(super) struct EventArgs {
+    /// On an event that may be a stranger's (a fork's, `pull_request_target`): sign nothing and end in 0, or in 4
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        default_value = "skip",
+        help_heading = "Run"
+    )]
+    pub(super) untrusted: Untrusted,
+}
+
 /// Pairs in the payload.
 #[derive(Debug, Args)]
 pub(super) struct MetadataArgs {
@@ -514,7 +530,7 @@ pub(super) const LATER_INPUTS: &[(&[&str], &[&str])] = &[
             "sarif-location",
         ],
     ),
-    (&["run"], &["mode", "lift-buildkit", "attest", "untrusted"]),
+    (&["run"], &["mode", "lift-buildkit", "attest"]),
     (&["targets"], &["resolve"]),
     (&["verify"], &["blob", "signature"]),
 ];

@@ -40,4 +40,4 @@ pub use settings::{
     DemoSettings, InspectSettings, Invocation, KeyChoice, Look, ProvenanceWish, ReportSettings, RunSettings,
     Settings, TargetsSettings, TrustFiles, VerifySettings,
 };
-pub use words::{Color, FailOn, Format, Overrides, TargetsFormat};
+pub use words::{Color, FailOn, Format, Overrides, TargetsFormat, Untrusted};

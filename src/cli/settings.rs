@@ -13,7 +13,9 @@ use super::images::{ImageText, images, needs_allow};
 use super::inputs::Page;
 use super::origin::{Naming, Origins};
 use super::services::{ServiceSettings, services};
-use super::words::{Color, FailOn, Format, Pair, ProvenanceMode, Reach, SignerKind, TargetsFormat};
+use super::words::{
+    Color, FailOn, Format, Pair, ProvenanceMode, Reach, SignerKind, TargetsFormat, Untrusted,
+};
 use super::{pages, words};
 use crate::base::foreign::quote;
 use crate::domain::oci::Repository;
@@ -138,6 +140,8 @@ pub struct RunSettings {
     pub resign: bool,
     /// Plan only.
     pub dry_run: bool,
+    /// What is done on an untrusted event.
+    pub untrusted: Untrusted,
     /// Pairs of the payload.
     pub metadata: BTreeMap<String, String>,
     /// What is attested.
@@ -300,6 +304,7 @@ fn run(args: RunArgs, origins: &Origins) -> Result<(Settings, Look), CliError> {
         expires_in: args.signing.expires_in.map(|words::Span(duration)| duration),
         resign: args.signing.resign,
         dry_run: args.signing.dry_run,
+        untrusted: args.event.untrusted,
         metadata: metadata(args.metadata.metadata, origins)?,
         provenance: provenance(args.provenance, origins)?,
         trust: trust(args.trust),

@@ -101,6 +101,15 @@ pub(super) enum SignerKind {
     Local,
 }
 
+/// What is done on an event that may not sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Untrusted {
+    /// Sign nothing, say so, end in 0.
+    Skip,
+    /// Refuse: end in 4.
+    Refuse,
+}
+
 /// Whether provenance is attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ProvenanceMode {

@@ -11,19 +11,30 @@
 //! assert_eq!(Host::detect(&environment), Host::GitHub);
 //! ```
 
+mod build;
+mod codebuild;
 mod env;
 mod files;
+mod github;
+mod gitlab;
 mod handed;
 mod id_token;
 mod output_dir;
+mod paths;
+mod publish;
+mod standing;
 mod terminal;
 mod writer;
 
+pub use build::HostFacts;
 pub use env::{Environment, EnvironmentError, REGISTER, Variable, register_table};
 pub use files::{FileError, read_named};
 pub use handed::{Found, Room, read_input};
 pub use id_token::{IdTokenError, IdTokenSource, ServiceProblem, secret_named};
 pub use output_dir::{OutputDir, OutputError};
+pub use paths::Paths;
+pub use publish::publish;
+pub use standing::Standing;
 pub use terminal::state_directory;
 pub use writer::{Shade, Writer};
 
@@ -59,6 +70,25 @@ impl Host {
     /// Whether the host looks for commands in what is printed.
     pub const fn reads_commands(self) -> bool {
         matches!(self, Self::GitHub)
+    }
+
+    /// Whether the event that runs us may sign.
+    pub fn standing(self, environment: &Environment) -> Standing {
+        match self {
+            Self::GitHub => github::standing(environment),
+            Self::CodeBuild => codebuild::standing(environment),
+            Self::GitLab | Self::Terminal => Standing::Trusted,
+        }
+    }
+
+    /// What the environment says of the build; none where the host is not known or does not say enough.
+    pub fn facts(self, environment: &Environment) -> Option<HostFacts> {
+        match self {
+            Self::GitHub => github::facts(environment),
+            Self::GitLab => gitlab::facts(environment),
+            Self::CodeBuild => codebuild::facts(environment),
+            Self::Terminal => None,
+        }
     }
 
     /// Whether the host shows colours although no terminal is there.

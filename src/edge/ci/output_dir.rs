@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::base::failure::{Class, Classified};
@@ -31,6 +32,15 @@ impl Classified for OutputError {
 #[derive(Debug)]
 pub struct OutputDir {
     path: PathBuf,
+    owner: Option<Owner>,
+}
+
+/// Who else the files are to belong to: as root in a container, what is written into somebody's workspace would
+/// otherwise be in their way (`actions/runner`, issue 434).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Owner {
+    user: u32,
+    group: u32,
 }
 
 impl OutputDir {
@@ -43,7 +53,9 @@ impl OutputDir {
             path: path.display().to_string(),
             problem: problem.to_owned(),
         };
-        match fs::symlink_metadata(path) {
+        let found = fs::symlink_metadata(path);
+        let made = found.is_err();
+        match found {
             Ok(found) if found.is_symlink() => {
                 return Err(refused("expected a directory, found a symbolic link"));
             }
@@ -51,12 +63,17 @@ impl OutputDir {
             Ok(_) => {}
             Err(_) => fs::create_dir_all(path).map_err(|error| refused(&error.to_string()))?,
         }
-        let dir = Self {
+        let mut dir = Self {
             path: path.to_owned(),
+            owner: None,
         };
         let probe = dir.temporary("probe");
-        create(&probe, b"").map_err(|error| refused(&error.to_string()))?;
+        create(&probe, b"", None).map_err(|error| refused(&error.to_string()))?;
+        dir.owner = owner_of_the_place(path, &probe);
         fs::remove_file(&probe).map_err(|error| refused(&error.to_string()))?;
+        if made {
+            give(path, dir.owner).map_err(|error| refused(&error.to_string()))?;
+        }
         Ok(dir)
     }
 
@@ -71,7 +88,8 @@ impl OutputDir {
     /// [`OutputError`]; what stood there before stays.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), OutputError> {
         let temporary = self.temporary(name);
-        let written = create(&temporary, bytes).and_then(|()| fs::rename(&temporary, self.path.join(name)));
+        let written =
+            create(&temporary, bytes, self.owner).and_then(|()| fs::rename(&temporary, self.path.join(name)));
         written.map_err(|error| {
             let _ = fs::remove_file(&temporary);
             self.error(name, &error)
@@ -85,7 +103,7 @@ impl OutputDir {
     pub fn write_tree(&self, name: &str, files: &[(PathBuf, Vec<u8>)]) -> Result<(), OutputError> {
         let (temporary, old) = (self.temporary(name), self.temporary(&format!("{name}-old")));
         let place = self.path.join(name);
-        let written = fill(&temporary, files).and_then(|()| {
+        let written = fill(&temporary, files, self.owner).and_then(|()| {
             match fs::symlink_metadata(&place) {
                 Ok(_) => fs::rename(&place, &old)?,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -115,22 +133,52 @@ impl OutputDir {
 }
 
 /// Creates a file that was not there and writes it to the disk.
-fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn create(path: &Path, bytes: &[u8], owner: Option<Owner>) -> io::Result<()> {
     let mut file: File = OpenOptions::new().write(true).create_new(true).open(path)?;
+    if let Some(owner) = owner {
+        std::os::unix::fs::fchown(&file, Some(owner.user), Some(owner.group))?;
+    }
     file.write_all(bytes)?;
     file.sync_all()
 }
 
-fn fill(directory: &Path, files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
+fn fill(directory: &Path, files: &[(PathBuf, Vec<u8>)], owner: Option<Owner>) -> io::Result<()> {
     fs::create_dir(directory)?;
+    give(directory, owner)?;
     for (path, bytes) in files {
-        let place = directory.join(path);
-        if let Some(parent) = place.parent() {
-            fs::create_dir_all(parent)?;
+        let mut parent = directory.to_owned();
+        for part in path.parent().into_iter().flat_map(Path::components) {
+            parent.push(part);
+            if !parent.is_dir() {
+                fs::create_dir(&parent)?;
+                give(&parent, owner)?;
+            }
         }
-        create(&place, bytes)?;
+        create(&directory.join(path), bytes, owner)?;
     }
     Ok(())
+}
+
+/// The owner of the directory around, where what we create belongs to root and that does not.
+fn owner_of_the_place(path: &Path, probe: &Path) -> Option<Owner> {
+    let ours = fs::symlink_metadata(probe).ok()?.uid();
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let around = fs::metadata(parent.unwrap_or(Path::new("."))).ok()?;
+    (ours == 0 && around.uid() != 0).then(|| Owner {
+        user: around.uid(),
+        group: around.gid(),
+    })
+}
+
+/// Gives a directory that we made to its owner.
+fn give(directory: &Path, owner: Option<Owner>) -> io::Result<()> {
+    match owner {
+        Some(owner) => {
+            let opened = File::open(directory)?;
+            std::os::unix::fs::fchown(opened, Some(owner.user), Some(owner.group))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Removes a directory or a link; absent is well.
@@ -199,5 +247,29 @@ mod tests {
         out.write("report.json", b"new").unwrap();
         assert_eq!(fs::read(&victim).unwrap(), b"keep");
         assert_eq!(fs::read(out.path().join("report.json")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn what_root_writes_belongs_to_whoever_owns_the_place() {
+        let root = tempfile::tempdir().unwrap();
+        if fs::metadata(root.path()).unwrap().uid() != 0 {
+            return; // Nobody but root can give files away.
+        }
+        std::os::unix::fs::chown(root.path(), Some(1001), Some(118)).unwrap();
+        let out = OutputDir::prove(&root.path().join("out")).unwrap();
+        out.write("report.json", b"x").unwrap();
+        let tree = [(PathBuf::from("truststore/ca/x.pem"), vec![1])];
+        out.write_tree("trust", &tree).unwrap();
+        for name in [
+            "",
+            "report.json",
+            "trust",
+            "trust/truststore",
+            "trust/truststore/ca",
+            "trust/truststore/ca/x.pem",
+        ] {
+            let found = fs::metadata(out.path().join(name)).unwrap();
+            assert_eq!((found.uid(), found.gid()), (1001, 118), "{name}");
+        }
     }
 }

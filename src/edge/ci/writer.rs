@@ -6,13 +6,14 @@
 //! space aside; `##[name]` counts anywhere in a line; both on both streams.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write};
 
-use super::{Environment, Host, terminal};
+use super::{Environment, Host, github, gitlab, terminal};
 use crate::base::failure::Cause;
 use crate::base::foreign::obeyed;
 use crate::domain::report::Event;
-use crate::seams::Observer;
+use crate::seams::{Clock, Observer};
 
 /// Whether colours are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +44,24 @@ pub struct Writer {
     loudness: Loudness,
     columns: usize,
     progress: RefCell<Progress>,
+    grouping: Grouping,
+    groups: RefCell<BTreeMap<usize, Group>>,
+}
+
+/// How the host folds the lines of one target together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Grouping {
+    Not,
+    GitHub,
+    GitLab,
+}
+
+/// The lines of a target that is being worked on: groups do not nest, and targets run side by side.
+#[derive(Debug, Default)]
+struct Group {
+    title: String,
+    lines: Vec<String>,
+    began: i64,
 }
 
 /// What the progress line shows.
@@ -77,7 +96,72 @@ impl Writer {
             },
             columns: terminal::columns(environment),
             progress: RefCell::default(),
+            grouping: match host {
+                _ if quiet => Grouping::Not,
+                Host::GitHub => Grouping::GitHub,
+                Host::GitLab => Grouping::GitLab,
+                Host::CodeBuild | Host::Terminal => Grouping::Not,
+            },
+            groups: RefCell::default(),
         }
+    }
+
+    /// Says commands of our own to the host, one line each.
+    pub(super) fn commands(&self, commands: &[String]) {
+        self.clear();
+        for command in commands {
+            Self::raw(&format!("{command}\n"));
+        }
+    }
+
+    /// Notes what happened to a target, to be said when it is done; false where this host has no groups.
+    fn grouped(&self, event: &Event) -> bool {
+        if self.grouping == Grouping::Not {
+            return false;
+        }
+        let mut groups = self.groups.borrow_mut();
+        match event {
+            Event::TargetStarted { target, image, .. } => {
+                let title = image.clone();
+                let began = Clock::System.now().unix();
+                groups.insert(
+                    *target,
+                    Group {
+                        title,
+                        lines: Vec::new(),
+                        began,
+                    },
+                );
+            }
+            Event::StepDone { target, step, what } => {
+                let colon = if what.is_empty() { "" } else { ": " };
+                let line = format!("  {step}{colon}{what}");
+                groups.entry(*target).or_default().lines.push(line);
+            }
+            Event::TargetDone { target } => {
+                if let Some(group) = groups.remove(target) {
+                    Self::raw(&self.folded(*target, &group));
+                }
+            }
+            Event::StepStarted { .. } | Event::Request { .. } => {}
+            Event::Retry { .. } => return false,
+        }
+        true
+    }
+
+    fn folded(&self, target: usize, group: &Group) -> String {
+        let lines: String = group
+            .lines
+            .iter()
+            .map(|line| neutral(&format!("{}\n", one_line(line)), false, self.commands))
+            .collect();
+        let title = neutral(&one_line(&group.title), false, self.commands);
+        if self.grouping == Grouping::GitHub {
+            return format!("::group::{}\n{lines}::endgroup::\n", github::escape_data(&title));
+        }
+        let start = gitlab::section_start(group.began, target, &title);
+        let end = gitlab::section_end(Clock::System.now().unix(), target);
+        format!("{start}{lines}{end}")
     }
 
     /// Whether text for [`Writer::text`] should be coloured.
@@ -191,6 +275,9 @@ impl Progress {
 
 impl Observer for Writer {
     fn on(&self, event: &Event) {
+        if self.grouped(event) {
+            return;
+        }
         match event {
             Event::TargetStarted { of, image, .. } => {
                 let mut progress = self.progress.borrow_mut();
@@ -224,6 +311,10 @@ const RED: &str = "\u{1b}[1;31m";
 const YELLOW: &str = "\u{1b}[1;33m";
 const CYAN: &str = "\u{1b}[1;36m";
 const RESET: &str = "\u{1b}[0m";
+
+fn one_line(text: &str) -> String {
+    text.replace(['\r', '\n'], " ")
+}
 
 /// Writes and flushes; a reader that went away (`| head`) has had enough.
 fn put(mut to: impl Write, text: &str) -> io::Result<()> {

@@ -4,6 +4,8 @@
 pub mod support;
 
 #[cfg(test)]
+mod action;
+#[cfg(test)]
 mod architecture;
 #[cfg(test)]
 mod aws;

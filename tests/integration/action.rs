@@ -1,0 +1,167 @@
+//! What a workflow sees: action.yml made from the table, the image it runs in, and the examples that use both.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+
+use countersign::base::limits::Bounds;
+use countersign::base::tree::Cursor;
+use countersign::base::yaml;
+use countersign::{cli, domain::report::Output};
+
+use crate::generated::{check, in_repository};
+
+/// Everything of action.yml: constants here, inputs and outputs from the table.
+fn action_yml() -> String {
+    let mut text = String::from(
+        "# Made from the code: BLESS=1 cargo test action\n\
+         name: countersign\n\
+         description: Sign container images with AWS Signer, attach signed provenance, and verify both as a stranger would\n\
+         author: countersign\n\
+         branding:\n  icon: shield\n  color: gray-dark\n",
+    );
+    text.push_str(&cli::action_inputs());
+    text.push_str("outputs:\n");
+    for output in Output::ALL {
+        let description = serde_json::Value::from(output.description());
+        let _ = writeln!(text, "  {}:\n    description: {description}", output.name());
+    }
+    // Values travel in the environment only: the runner's quoting of arguments is unsafe, and a caller may not replace
+    // what is declared here (actions/runner, ContainerActionHandler.cs).
+    text.push_str(
+        "runs:\n  using: docker\n  image: Dockerfile\n  entrypoint: /countersign\n  args:\n    - action\n",
+    );
+    text
+}
+
+#[test]
+fn the_action_is_made_from_the_table() {
+    check("action.yml", &action_yml());
+}
+
+#[test]
+fn the_image_of_the_action_is_one_program_and_root() {
+    let text = fs::read_to_string(in_repository("Dockerfile")).unwrap();
+    let last = text.rsplit("\nFROM ").next().unwrap();
+    assert!(last.starts_with("scratch AS action\n"), "{last}");
+    assert!(
+        last.contains("ENTRYPOINT [\"/countersign\"]\nCMD [\"action\"]\n"),
+        "{last}"
+    );
+    for word in ["USER", "WORKDIR", "RUN", "ENV"] {
+        assert!(
+            !last.lines().any(|line| line.starts_with(word)),
+            "{word} in the last stage"
+        );
+    }
+    assert!(text.contains("\nFROM alpine:3.22 AS shell\n"));
+}
+
+/// The names that `with:` may use.
+fn inputs() -> BTreeSet<String> {
+    let document = yaml::read(cli::action_inputs().as_bytes(), Bounds::SMALL_DOCUMENT).unwrap();
+    let inputs = document.cursor().pointer("/inputs").unwrap().object().unwrap();
+    inputs.members().map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Every file of a directory, by name.
+fn files(directory: &str) -> Vec<(String, String)> {
+    let mut files: Vec<_> = fs::read_dir(in_repository(directory))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.display().to_string(), fs::read_to_string(&path).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+/// The mappings of a document that have a member `uses`, and what they use.
+fn uses<'a>(at: &Cursor<'a>, found: &mut Vec<(String, Cursor<'a>)>) {
+    if let Ok(object) = at.object() {
+        if let Some(name) = object.optional("uses") {
+            found.push((name.string().unwrap().to_owned(), at.clone()));
+        }
+        for (_, member) in object.members() {
+            uses(&member, found);
+        }
+    } else if let Ok(items) = at.array() {
+        for item in &items {
+            uses(item, found);
+        }
+    }
+}
+
+#[test]
+fn workflows_give_inputs_that_the_action_takes() {
+    let inputs = inputs();
+    let sign = fs::read_to_string(in_repository(".github/workflows/sign.yml")).unwrap();
+    let sign = yaml::read(sign.as_bytes(), Bounds::SMALL_DOCUMENT).unwrap();
+    let called = sign.cursor().pointer("/on/workflow_call/inputs").unwrap();
+    let called = called.object().unwrap();
+    let called: BTreeSet<&str> = called.members().map(|(name, _)| name).collect();
+    let mut seen = 0;
+    for (path, text) in files("examples/github")
+        .into_iter()
+        .chain(files(".github/workflows"))
+    {
+        let document = yaml::read(text.as_bytes(), Bounds::SMALL_DOCUMENT).unwrap();
+        let mut found = Vec::new();
+        uses(&document.cursor(), &mut found);
+        for (name, step) in found {
+            let with = step.pointer("/with");
+            let with = with.as_ref().map(|with| with.object().unwrap());
+            let keys: Vec<&str> = with
+                .iter()
+                .flat_map(countersign::base::tree::Object::members)
+                .map(|(key, _)| key)
+                .collect();
+            if name.starts_with("countersign/countersign/.github/workflows/sign.yml@") {
+                assert_eq!(keys.into_iter().collect::<BTreeSet<_>>(), called, "{path}");
+            } else if name == "./" || name.starts_with("countersign/countersign@") {
+                let unknown: Vec<_> = keys.into_iter().filter(|key| !inputs.contains(*key)).collect();
+                assert_eq!(unknown, Vec::<&str>::new(), "{path}");
+                seen += 1;
+            } else {
+                let hash = name.split_once('@').unwrap().1;
+                assert!(hash.len() == 40, "{path}: {name} is not pinned by commit");
+            }
+        }
+    }
+    assert!(seen >= 6, "{seen}");
+}
+
+#[test]
+fn workflows_start_without_permissions() {
+    for (path, text) in files(".github/workflows")
+        .into_iter()
+        .chain(files("examples/github"))
+    {
+        assert!(text.lines().any(|line| line == "permissions: {}"), "{path}");
+    }
+}
+
+#[test]
+fn examples_are_short_and_name_what_exists() {
+    let inputs = inputs();
+    for host in ["github", "gitlab", "codebuild"] {
+        let files = files(&format!("examples/{host}"));
+        assert_eq!(files.len(), 5, "{host}");
+        for (path, text) in files {
+            assert!(text.lines().count() <= 12, "{path}");
+            for word in text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_') {
+                let name = word.strip_prefix("--").map(str::to_owned);
+                let name = name.or_else(|| {
+                    let variable = word.strip_prefix("COUNTERSIGN_")?;
+                    Some(variable.to_lowercase().replace('_', "-"))
+                });
+                if let Some(name) = name {
+                    assert!(inputs.contains(&name), "{path}: {name}");
+                }
+            }
+            let mut rest = text
+                .split("countersign run")
+                .chain(text.split("countersign verify"));
+            assert!(host == "github" || rest.nth(1).is_some(), "{path}");
+        }
+    }
+}

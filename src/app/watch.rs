@@ -82,6 +82,7 @@ impl<'a> Watch<'a> {
     pub(super) async fn to_its_end<T>(&self, work: impl Future<Output = T>) -> Result<T, Cause> {
         let ended = AssertUnwindSafe(Box::pin(work)).catch_unwind().await;
         self.writer.clear();
+        self.writer.close_groups();
         ended.map_err(|_| super::bug("the job ended in the middle"))
     }
 }

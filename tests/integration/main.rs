@@ -30,6 +30,8 @@ mod generated;
 #[cfg(test)]
 mod handoff;
 #[cfg(test)]
+mod hosts;
+#[cfg(test)]
 mod interop;
 #[cfg(test)]
 mod judges;

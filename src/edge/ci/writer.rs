@@ -114,6 +114,13 @@ impl Writer {
         }
     }
 
+    /// Says what is known of targets that nobody said to be done.
+    pub fn close_groups(&self) {
+        for (target, group) in self.groups.take() {
+            Self::raw(&self.folded(target, &group));
+        }
+    }
+
     /// Notes what happened to a target, to be said when it is done; false where this host has no groups.
     fn grouped(&self, event: &Event) -> bool {
         if self.grouping == Grouping::Not {

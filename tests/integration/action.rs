@@ -165,3 +165,28 @@ fn examples_are_short_and_name_what_exists() {
         }
     }
 }
+
+#[test]
+fn guides_show_the_examples_as_they_are() {
+    for host in ["github", "gitlab", "codebuild"] {
+        let guide = fs::read_to_string(in_repository(&format!("docs/guides/{host}.md"))).unwrap();
+        let example =
+            fs::read_to_string(in_repository(&format!("examples/{host}/single-image.yml"))).unwrap();
+        assert!(guide.contains(&format!("```yaml\n{example}```\n")), "{host}");
+    }
+}
+
+#[test]
+fn links_in_guides_and_decisions_lead_somewhere() {
+    let directories = ["docs/guides", "docs/buildtypes", "docs/decisions"];
+    for (path, text) in directories.into_iter().flat_map(files) {
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            let file = std::path::Path::new(&path).parent().unwrap().join(target);
+            assert!(file.exists(), "{path}: {target}");
+        }
+    }
+}

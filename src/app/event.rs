@@ -58,10 +58,15 @@ pub(super) fn say_unverified(report: &mut RunReport, settings: &RunSettings, sce
         .flat_map(|target| &target.attestations)
         .any(|attestation| attestation.made_now && attestation.is_provenance());
     if from_host && made && scene.host.facts(scene.environment).is_some() {
-        report.findings.push(Finding::new(
+        let mut finding = Finding::new(
             Rule::ProvenanceUnverifiedClaims,
             "every field of the provenance was taken from the environment, which any step of the job can change: \
              this version does not check the host's OIDC token",
-        ));
+        );
+        finding.fix = Some(
+            "Expect no more of this provenance than its builder id says. Nothing in the job is to be mended."
+                .to_owned(),
+        );
+        report.findings.push(finding);
     }
 }

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use super::Environment;
 
 /// Inputs that are one path.
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 7] = [
     "config",
+    "id-token",
     "local-chain",
     "local-key",
     "output-dir",
@@ -97,6 +98,10 @@ impl Paths {
         }
         if let Some(value) = variables.get_mut("INPUT_IMAGES") {
             let lines = value.lines().map(|line| self.layout(line));
+            *value = lines.collect::<Vec<_>>().join("\n");
+        }
+        if let Some(value) = variables.get_mut("INPUT_IMAGES-FROM") {
+            let lines = value.lines().map(|line| self.here(line.trim()));
             *value = lines.collect::<Vec<_>>().join("\n");
         }
         variables

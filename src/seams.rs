@@ -21,7 +21,7 @@ use crate::base::time::Timestamp;
 use crate::domain::notary::{Envelope, Expected, Payload};
 use crate::domain::oci::{Blob, Descriptor, Digest, ImageRef, Manifest, Place, RegistryHost, Subject};
 pub use crate::domain::report::Event;
-use crate::domain::trust::{RevocationAnswer, RevocationQuestion};
+use crate::domain::trust::{Accepted, RevocationAnswer, RevocationQuestion};
 use crate::domain::x509::Certificate;
 
 /// Who signs.
@@ -31,6 +31,19 @@ pub enum SignerIdentity {
     LocalKey(Vec<Certificate>),
     /// A signing profile of AWS Signer.
     Profile(ProfileArn),
+}
+
+impl SignerIdentity {
+    /// Whether an accepted signature was made by this signer, with whatever tool.
+    pub fn made(&self, accepted: &Accepted) -> bool {
+        match self {
+            Self::LocalKey(chain) => chain.first() == Some(accepted.envelope().chain().leaf()),
+            Self::Profile(profile) => {
+                let version = accepted.identity().raw().rsplit_once('/');
+                version.map(|(profile, _)| profile) == Some(profile.to_string().as_str())
+            }
+        }
+    }
 }
 
 /// What a signer returned: an envelope nobody has looked into yet, and what it wants noted beside it.
@@ -164,9 +177,13 @@ pub struct OwnReferrer {
 }
 
 impl OwnReferrer {
-    /// Proves ownership by an accepted signature over exactly this manifest.
-    pub fn prove(subject: Subject, by: &crate::domain::trust::Accepted) -> Option<Self> {
-        (by.subject() == subject.digest()).then_some(Self { subject })
+    /// Proves ownership by an accepted signature of our own signer over exactly this manifest, which has to refer to
+    /// another: an image is nobody's referrer and is never deleted.
+    pub fn prove(place: Place, manifest: &Manifest, signer: &SignerIdentity, by: &Accepted) -> Option<Self> {
+        let ours = by.subject() == manifest.digest() && signer.made(by);
+        (ours && manifest.subject().is_some()).then(|| Self {
+            subject: Subject::of(place, manifest),
+        })
     }
 
     /// The manifest.

@@ -17,7 +17,7 @@ use super::observe::Observed;
 use super::pool;
 use super::progress::Progress;
 use super::resolve::{self, Unit};
-use super::sign::{self, Signings};
+use super::sign::Signings;
 use super::standing::Demand;
 use super::tell::{self, Assessment, MadeNow};
 use super::write::Written;
@@ -306,7 +306,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
 
     fn plan(&self, looked: &Looked, names: &[String]) -> Vec<Action> {
         let facts = self.facts(looked);
-        let ours = |accepted: &Accepted| sign::is_by(self.signings.identity(), accepted);
+        let ours = |accepted: &Accepted| self.signings.identity().made(accepted);
         let accepted = looked.observed.signatures.iter().filter_map(Judged::accepted);
         let signature = accepted
             .filter(|accepted| ours(accepted))

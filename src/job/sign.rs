@@ -10,7 +10,7 @@ use crate::base::failure::Cause;
 use crate::base::time::Timestamp;
 use crate::domain::notary::{Payload, SealedEnvelope, signature_manifest};
 use crate::domain::oci::{Blob, Digest, Manifest, Subject};
-use crate::domain::trust::{Accepted, Evidence};
+use crate::domain::trust::Evidence;
 use crate::seams::{Signer, SignerIdentity};
 
 /// A signature that may be pushed: its manifest, and the blobs that have to be stored before it.
@@ -91,20 +91,5 @@ impl<'a, G: Signer> Signings<'a, G> {
             manifest,
             blobs,
         }))
-    }
-}
-
-/// Whether an accepted signature was made by this signer, with whatever tool.
-pub(super) fn is_by(identity: &SignerIdentity, accepted: &Accepted) -> bool {
-    match identity {
-        SignerIdentity::LocalKey(chain) => chain.first() == Some(accepted.envelope().chain().leaf()),
-        SignerIdentity::Profile(profile) => {
-            let version = accepted
-                .identity()
-                .raw()
-                .rsplit_once('/')
-                .map(|(profile, _)| profile);
-            version == Some(profile.to_string().as_str())
-        }
     }
 }

@@ -638,3 +638,50 @@ fn a_policy_that_asks_no_more_than_the_signer_s_own_stays_a_self_check() {
     });
     assert_eq!(report.checked, Some(crate::domain::report::Checked::SelfChecked));
 }
+
+#[test]
+fn only_a_referrer_that_our_signer_signed_may_be_deleted() {
+    let world = World::new();
+    world.run(&world.job());
+    let (store, target) = (Layout::new(), world.target());
+    let place = target.image.place().clone();
+    let trust = world.trust();
+    let metadata = BTreeMap::new();
+    let judge = super::judge::Judge {
+        store: &store,
+        revocation: &NotChecked,
+        trust: Some(&trust),
+        metadata: &metadata,
+        clock: world.clock,
+        limit: crate::base::limits::SIGNATURES_JUDGED,
+    };
+    let image = block_on(crate::seams::ReadStore::resolve(&store, &target.image)).unwrap();
+    let observed = block_on(judge.observe(&image.subject, "*")).unwrap();
+    let signer = world.key.identity();
+    let prove =
+        |manifest: &_, signer: &_, by| crate::seams::OwnReferrer::prove(place.clone(), manifest, signer, by);
+
+    let on_image = observed.signatures[0].accepted().unwrap();
+    assert_eq!(
+        prove(&image.manifest, signer, on_image),
+        None,
+        "an image is nobody's referrer"
+    );
+
+    let found = &observed.attestations[0];
+    let attestation = crate::seams::ReadStore::manifest(&store, &place, &found.descriptor);
+    let attestation = block_on(attestation).unwrap();
+    let by = found.outcome.accepted().unwrap().signature();
+    assert!(prove(&attestation, signer, by).is_some());
+    assert_eq!(
+        prove(&attestation, signer, on_image),
+        None,
+        "a signature over something else"
+    );
+    let stranger = World::new();
+    assert_eq!(
+        prove(&attestation, stranger.key.identity(), by),
+        None,
+        "somebody else's"
+    );
+}

@@ -10,7 +10,7 @@ use super::pool;
 use super::progress::Progress;
 use super::run::{Looked, Run};
 use super::scope;
-use super::sign::{self, ReadySignature};
+use super::sign::ReadySignature;
 use super::standing::{Standing, standing};
 use crate::base::failure::Cause;
 use crate::base::limits;
@@ -198,7 +198,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     /// When the oldest of our signatures that stand on the image was made.
     fn standing_since(&self, looked: &Looked) -> Option<Timestamp> {
         let accepted = looked.observed.signatures.iter().filter_map(Judged::accepted);
-        let ours = accepted.filter(|accepted| sign::is_by(self.signings.identity(), accepted));
+        let ours = accepted.filter(|accepted| self.signings.identity().made(accepted));
         ours.map(|accepted| accepted.envelope().attributes().time()).min()
     }
 

@@ -55,6 +55,20 @@ known! {
     IN_TOTO = "application/vnd.in-toto+json";
     /// Our artifact type for SLSA provenance; one type per predicate kind, since admission controllers match on it.
     PROVENANCE = "application/vnd.in-toto.provenance+json";
+    /// SPDX as JSON (IANA media types).
+    SPDX = "application/spdx+json";
+    /// `CycloneDX` as JSON (IANA media types).
+    CYCLONEDX = "application/vnd.cyclonedx+json";
+    /// SARIF as JSON (IANA media types).
+    SARIF = "application/sarif+json";
+    /// Our artifact type for Statements with `OpenVEX`; as [`MediaType::PROVENANCE`], also the three below.
+    VEX = "application/vnd.in-toto.openvex+json";
+    /// Our artifact type for Statements with in-toto's vulnerabilities predicate.
+    VULNS = "application/vnd.in-toto.vulns+json";
+    /// Our artifact type for Statements with in-toto's test result predicate.
+    TEST_RESULT = "application/vnd.in-toto.test-result+json";
+    /// Our artifact type for Statements with SLSA's verification summary.
+    VSA = "application/vnd.in-toto.vsa+json";
 }
 
 impl MediaType {

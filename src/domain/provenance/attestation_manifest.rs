@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{PROVENANCE_PREDICATE, to_json};
+use super::{Kind, to_json};
 use crate::base::failure::{Class, Classified};
 use crate::base::foreign::{Foreign, quote};
 use crate::base::limits::STATEMENT_BYTES;
@@ -92,12 +92,12 @@ pub struct Attachment {
 }
 
 impl Attachment {
-    /// A Statement with SLSA Provenance.
-    pub fn provenance(bytes: Vec<u8>) -> Self {
+    /// A document of a kind, in the form that the kind is stored in.
+    pub fn of(kind: Kind, bytes: Vec<u8>) -> Self {
         Self {
-            artifact_type: ArtifactType::PROVENANCE,
-            layer_type: MediaType::IN_TOTO,
-            predicate_type: PROVENANCE_PREDICATE.to_owned(),
+            artifact_type: kind.artifact_type(),
+            layer_type: kind.layer_type(),
+            predicate_type: kind.predicate_type().to_owned(),
             bytes,
         }
     }
@@ -157,16 +157,9 @@ fn plain(subject: &Descriptor) -> Descriptor {
     }
 }
 
-/// A file name for the document, by the habits of the formats.
+/// A file name for the document.
 fn title(predicate_type: &str) -> &'static str {
-    match predicate_type {
-        PROVENANCE_PREDICATE => "provenance.intoto.json",
-        uri if uri.starts_with("https://slsa.dev/verification_summary/") => "vsa.intoto.json",
-        uri if uri.starts_with("https://spdx.dev/Document") => "sbom.spdx.json",
-        uri if uri.starts_with("https://cyclonedx.org/bom") => "sbom.cdx.json",
-        uri if uri.starts_with("https://openvex.dev/ns") => "openvex.json",
-        _ => "attestation.json",
-    }
+    Kind::of_predicate_type(predicate_type).map_or("attestation.json", Kind::title)
 }
 
 /// The single document of an attestation about `subject`.
@@ -253,7 +246,7 @@ mod tests {
     }
 
     fn written() -> Manifest {
-        let attachment = Attachment::provenance(b"{}".to_vec());
+        let attachment = Attachment::of(Kind::Provenance, b"{}".to_vec());
         write(&attachment, &subject(), Timestamp::from_unix(0)).unwrap().0
     }
 
@@ -297,7 +290,7 @@ mod tests {
             }),
             ..subject()
         };
-        let attachment = Attachment::provenance(b"{}".to_vec());
+        let attachment = Attachment::of(Kind::Provenance, b"{}".to_vec());
         let (manifest, blobs) = write(&attachment, &listed, Timestamp::from_unix(0)).unwrap();
         assert_eq!(manifest, written());
         let types: Vec<_> = blobs.iter().map(|blob| &blob.descriptor().media_type).collect();
@@ -351,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_document_over_ten_megabytes_is_refused_both_ways() {
-        let large = Attachment::provenance(vec![b' '; STATEMENT_BYTES + 1]);
+        let large = Attachment::of(Kind::Provenance, vec![b' '; STATEMENT_BYTES + 1]);
         let error = write(&large, &subject(), Timestamp::from_unix(0)).unwrap_err();
         assert_eq!(error, AttestationManifestError::TooLarge(10_000_001));
         let manifest = changed("\"size\":2}],", "\"size\":10000001}],");

@@ -25,11 +25,13 @@
 
 pub mod attestation_manifest;
 mod facts;
+mod kind;
 mod parameters;
 mod slsa;
 mod statement;
 
 pub use facts::{BuildFacts, BuilderId, Dependency, FactError, MANUAL_BUILD_TYPE, Source};
+pub use kind::{Form, Kind, KindError};
 pub use parameters::{Parameter, Parameters};
 pub use slsa::{PROVENANCE_PREDICATE, STATEMENT_TYPE, provenance_statement};
 pub use statement::{Statement, StatementError};

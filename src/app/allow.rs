@@ -57,6 +57,7 @@ fn default(
     repositories: &[(&Repository, &str)],
 ) -> Result<AllowList, Cause> {
     let role = settings
+        .asked
         .services
         .aws
         .roles

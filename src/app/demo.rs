@@ -3,15 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::publish::{Finished, publish};
+use super::publish::publishing;
 use super::{Scene, run, said};
 use crate::base::failure::{Cause, Classified};
 use crate::cli::{
-    DemoSettings, Format, ImageText, KeyChoice, Origins, ProvenanceWish, RunSettings, ServiceSettings,
-    TrustFiles, Untrusted,
+    Asked, DemoSettings, Format, ImageText, KeyChoice, Origins, ProvenanceWish, RunSettings, ServiceSettings,
+    TaskSettings, TrustFiles, Untrusted,
 };
-use crate::domain::plan::Step;
-use crate::edge::ci::OutputDir;
 use crate::edge::layout::demo_image;
 use crate::job::{Concurrency, Recursive};
 
@@ -23,16 +21,14 @@ const SOURCE: &str = "https://github.com/countersign/countersign";
 
 pub(super) async fn demo(settings: &DemoSettings, origins: &Origins, scene: &Scene<'_>) -> Result<u8, Cause> {
     let written = demo_image::write(&settings.dir).map_err(|error| Cause::of(&error))?;
-    let out = OutputDir::prove(&settings.report.output_dir).map_err(|error| Cause::of(&error))?;
     let image = written.image.to_string();
     let verb = if written.reused { "found" } else { "wrote" };
     scene
         .writer
         .note(&format!("{verb} the demo image {image} ({})", written.digest));
     let run = run_settings(settings, &image)?;
-    let finished = run::work("demo", &run, origins, scene).await;
-    let finished = finished.unwrap_or_else(|cause| Finished::stopped("demo", Step::Listen, cause));
-    let code = publish(finished, &settings.report, &out, scene);
+    let work = run::work("demo", &run, origins, scene);
+    let code = publishing("demo", &settings.report, scene, work).await?;
     if settings.report.format == Format::Json {
         return Ok(code);
     }
@@ -46,13 +42,16 @@ pub(super) async fn demo(settings: &DemoSettings, origins: &Origins, scene: &Sce
 /// The same as `run` would be given.
 fn run_settings(settings: &DemoSettings, image: &str) -> Result<RunSettings, Cause> {
     Ok(RunSettings {
-        images: vec![ImageText::new(image, "demo")],
-        repository: None,
+        asked: Asked {
+            images: vec![ImageText::new(image, "demo")],
+            repository: None,
+            key: Some(settings.key.clone()),
+            services: ServiceSettings::default(),
+            trust: TrustFiles::default(),
+        },
         recursive: Recursive::Index,
         require_digest: false,
-        key: Some(settings.key.clone()),
         allow: Vec::new(),
-        services: ServiceSettings::default(),
         expires_in: None,
         resign: false,
         dry_run: false,
@@ -62,14 +61,15 @@ fn run_settings(settings: &DemoSettings, image: &str) -> Result<RunSettings, Cau
             builder: Some(parsed(BUILDER)?),
             source: Some(parsed(SOURCE)?),
         },
-        trust: TrustFiles::default(),
-        concurrency: Concurrency {
-            jobs: 1,
-            timeout: Duration::from_mins(10),
-            fail_fast: false,
+        task: TaskSettings {
+            concurrency: Concurrency {
+                jobs: 1,
+                timeout: Duration::from_mins(10),
+                fail_fast: false,
+            },
+            report: settings.report.clone(),
+            authority: Vec::new(),
         },
-        report: settings.report.clone(),
-        authority: Vec::new(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! `countersign explain`: why an image counts as signed, or does not, decision by decision.
 
-use super::inspect::{self, Opened};
+use super::asked::Named;
 use super::watch::Watch;
 use super::{Scene, said};
 use crate::base::failure::{Cause, Class};
@@ -8,16 +8,15 @@ use crate::cli::{Format, InspectSettings};
 use crate::job::{self, ExplainJob};
 
 pub(super) async fn explain(settings: &InspectSettings, scene: &Scene<'_>) -> Result<u8, Cause> {
+    let named = Named::read(&settings.asked, scene)?;
+    let target = named.one()?.clone();
     let watch = Watch::new(scene);
-    let Opened {
-        target,
-        trust,
-        services,
-    } = inspect::open(settings, &watch, scene).await?;
+    let services = named.open(&watch, scene)?;
+    let loaded = named.trust(&services, scene).await?;
     let job = ExplainJob {
         target,
-        trust: trust.ok_or_else(nothing_to_judge_by)?,
-        repository: settings.repository.clone(),
+        trust: loaded.ok_or_else(nothing_to_judge_by)?.trust,
+        repository: settings.asked.repository.clone(),
         timeout: settings.timeout,
     };
     let ended = watch

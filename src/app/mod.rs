@@ -14,6 +14,7 @@
 //! ```
 
 mod allow;
+mod asked;
 mod backends;
 mod claims;
 mod demo;

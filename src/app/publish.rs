@@ -18,7 +18,7 @@ pub(super) struct Finished {
 
 impl Finished {
     /// A run that ended before its job began.
-    pub(super) fn stopped(command: &'static str, step: Step, cause: Cause) -> Self {
+    fn stopped(command: &'static str, step: Step, cause: Cause) -> Self {
         let failure = Failure {
             target: None,
             step,
@@ -53,13 +53,21 @@ impl Finished {
     }
 }
 
-/// Settles the exit code, writes every file, prints the report. What cannot be written is said; the code stands.
-pub(super) fn publish(
-    mut finished: Finished,
+/// Proves that files can be left behind, waits for the work, and publishes what came of it.
+pub(super) async fn publishing(
+    command: &'static str,
     settings: &ReportSettings,
-    out: &OutputDir,
     scene: &Scene<'_>,
-) -> u8 {
+    work: impl Future<Output = Result<Finished, Cause>>,
+) -> Result<u8, Cause> {
+    let out = OutputDir::prove(&settings.output_dir).map_err(|error| Cause::of(&error))?;
+    let finished = work.await;
+    let finished = finished.unwrap_or_else(|cause| Finished::stopped(command, Step::Listen, cause));
+    Ok(publish(finished, settings, &out, scene))
+}
+
+/// Settles the exit code, writes every file, prints the report. What cannot be written is said; the code stands.
+fn publish(mut finished: Finished, settings: &ReportSettings, out: &OutputDir, scene: &Scene<'_>) -> u8 {
     settle(&mut finished.report, settings.fail_on, scene);
     for error in write(&finished, out, scene) {
         scene.writer.error(&Cause::of(&error));

@@ -1,29 +1,28 @@
 //! `countersign run`: the main job.
 
+use super::asked::Named;
 use super::derive::Deriving;
-use super::publish::{Finished, publish};
-use super::services::{self, Services};
+use super::publish::{Finished, publishing};
+use super::services::Services;
 use super::signer::{AnySigner, local_key};
 use super::trust::Loaded;
 use super::watch::Watch;
-use super::{Scene, allow, claims, derive, event, images, trust};
+use super::{Scene, allow, claims, derive, event, trust};
 use crate::base::failure::{Cause, Class};
 use crate::cli::{Origins, RunSettings};
-use crate::domain::plan::Step;
 use crate::domain::trust::DerivedTrust;
-use crate::edge::ci::{Host, OutputDir};
+use crate::edge::ci::Host;
 use crate::edge::local_key::LocalKey;
 use crate::job::{self, RunJob, Surroundings};
 
 pub(super) async fn run(settings: &RunSettings, origins: &Origins, scene: &Scene<'_>) -> Result<u8, Cause> {
-    let out = OutputDir::prove(&settings.report.output_dir).map_err(|error| Cause::of(&error))?;
-    let finished = match event::may_sign(settings, scene) {
-        Ok(None) => work("run", settings, origins, scene).await,
-        Ok(Some(skipped)) => Ok(skipped),
-        Err(cause) => Err(cause),
-    };
-    let finished = finished.unwrap_or_else(|cause| Finished::stopped("run", Step::Listen, cause));
-    Ok(publish(finished, &settings.report, &out, scene))
+    publishing("run", &settings.task.report, scene, async {
+        match event::may_sign(settings, scene)? {
+            None => work("run", settings, origins, scene).await,
+            Some(skipped) => Ok(skipped),
+        }
+    })
+    .await
 }
 
 /// Prepares the job and carries it out.
@@ -33,24 +32,16 @@ pub(super) async fn work(
     origins: &Origins,
     scene: &Scene<'_>,
 ) -> Result<Finished, Cause> {
-    let targets = images::targets(&settings.images, settings.repository.as_ref(), scene)?;
-    let profile = services::profile(&settings.services)?;
-    allow::check(settings, profile.as_ref(), &targets)?;
+    let named = Named::read(&settings.asked, scene)?;
+    allow::check(settings, named.profile.as_ref(), &named.targets)?;
     let provenance = claims::provenance(&settings.provenance, origins, scene)?;
     let created = claims::created(scene)?;
     let watch = Watch::new(scene);
-    let services = Services::open(&settings.services, &targets, false, &watch, scene)?;
-    let scopes = trust::scopes(&targets, settings.repository.as_ref());
-    let deriving = Deriving {
-        key: settings.key.as_ref(),
-        profile: profile.as_ref(),
-        named: &settings.trust,
-        scopes: &scopes,
-    };
-    let (loaded, signer) = signer(settings, &deriving, &services, scene).await?;
+    let services = named.open(&watch, scene)?;
+    let (loaded, signer) = signer(settings, &named.deriving(), &services, scene).await?;
     let job = RunJob {
         command,
-        targets,
+        targets: named.targets,
         recursive: settings.recursive,
         require_digest: settings.require_digest,
         resign: settings.resign,
@@ -59,19 +50,18 @@ pub(super) async fn work(
         provenance,
         created,
         trust: loaded.trust,
-        repository: settings.repository.clone(),
-        concurrency: settings.concurrency,
-        authority: settings.authority.clone(),
+        repository: settings.asked.repository.clone(),
+        concurrency: settings.task.concurrency,
+        authority: settings.task.authority.clone(),
         surroundings: match scene.host {
             Host::Terminal => Surroundings::Terminal,
             Host::GitHub | Host::GitLab | Host::CodeBuild => Surroundings::Ci,
         },
     };
-    let ended = watch
-        .over(job::run(&job, &signer, watch.backends(&services), scene.stop))
-        .await;
-    let mut report = ended?;
-    report.findings.extend(services.findings);
+    let backends = watch.backends(&services);
+    let mut report = watch
+        .over(&services, job::run(&job, &signer, backends, scene.stop))
+        .await?;
     event::say_unverified(&mut report, settings, scene);
     Ok(Finished {
         report,
@@ -87,10 +77,10 @@ async fn signer(
     scene: &Scene<'_>,
 ) -> Result<(Loaded, AnySigner), Cause> {
     let load = |derived: Option<&DerivedTrust>| {
-        let loaded = trust::load(&settings.trust, derived, deriving.scopes)?;
+        let loaded = trust::load(deriving.named, derived, deriving.scopes)?;
         loaded.ok_or_else(|| super::bug("no trust follows from the signer"))
     };
-    match (&settings.key, deriving.profile) {
+    match (deriving.key, deriving.profile) {
         (Some(key), _) => {
             let key = expiring(local_key(key, scene)?, settings)?;
             Ok((

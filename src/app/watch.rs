@@ -69,9 +69,14 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Waits for a job, and puts into its report what it cost.
-    pub(super) async fn over(&self, job: impl Future<Output = RunReport>) -> Result<RunReport, Cause> {
+    /// Waits for a job, and puts into its report what it cost and what the environment overrides.
+    pub(super) async fn over(
+        &self,
+        services: &Services,
+        job: impl Future<Output = RunReport>,
+    ) -> Result<RunReport, Cause> {
         let mut report = self.to_its_end(job).await?;
+        report.findings.extend(services.findings.iter().cloned());
         let mut counts = self.counter.0.lock().unwrap_or_else(PoisonError::into_inner);
         report.requests = std::mem::take(&mut *counts);
         drop(counts);

@@ -1,13 +1,10 @@
 //! Saying why one image counts as signed, or does not.
 
-use std::collections::BTreeMap;
-
 use super::judge::{Judge, Judged, Judgement};
 use super::progress::Progress;
 use super::standing::{Standing, past_limit, standing};
 use super::{Backends, ExplainJob, Recursive, Stop, resolve, scope};
 use crate::base::failure::{Cause, Class, in_full};
-use crate::base::limits;
 use crate::domain::oci::Subject;
 use crate::domain::plan::Step;
 use crate::domain::report::explanation::{Conclusion, Explanation, Found};
@@ -26,14 +23,7 @@ pub async fn explain<S: ReadStore, R: Revocation, O: Observer>(
     backends: Backends<'_, S, R, O>,
     stop: &Stop,
 ) -> Result<Explanation, Failure> {
-    let judge = Judge {
-        store: backends.store,
-        revocation: backends.revocation,
-        trust: Some(&job.trust),
-        metadata: &BTreeMap::new(),
-        clock: backends.clock,
-        limit: limits::SIGNATURES_JUDGED,
-    };
+    let judge = Judge::new(&backends, Some(&job.trust));
     let progress = Progress::new(backends.observer, 0);
     let work = async {
         progress.begin(Step::Resolve);

@@ -1,15 +1,13 @@
 //! Showing what hangs on one image, judged where there is something to judge by.
 
-use std::collections::BTreeMap;
-
+use super::ended::Ended;
 use super::judge::Judge;
 use super::progress::Progress;
 use super::standing::Demand;
 use super::tell::{self, MadeNow};
 use super::{Backends, InspectJob, Recursive, Stop, resolve, scope};
-use crate::base::limits;
 use crate::domain::plan::Step;
-use crate::domain::report::{Failure, RunReport, TargetState};
+use crate::domain::report::RunReport;
 use crate::seams::{Observer, ReadStore, Revocation};
 
 /// Reads the tree of one image; what does not verify is shown as such and is not a failure of the inspection.
@@ -22,14 +20,7 @@ pub async fn inspect<S: ReadStore, R: Revocation, O: Observer>(
     let targets = std::slice::from_ref(&job.target);
     let worth = |trust: &super::Trust| trust.worth(targets, job.repository.as_ref());
     report.checked = job.trust.as_ref().map(worth);
-    let judge = Judge {
-        store: backends.store,
-        revocation: backends.revocation,
-        trust: job.trust.as_ref(),
-        metadata: &BTreeMap::new(),
-        clock: backends.clock,
-        limit: limits::SIGNATURES_JUDGED,
-    };
+    let judge = Judge::new(&backends, job.trust.as_ref());
     let progress = Progress::new(backends.observer, 0);
     let work = async {
         progress.begin(Step::Resolve);
@@ -46,21 +37,13 @@ pub async fn inspect<S: ReadStore, R: Revocation, O: Observer>(
     match progress.guard(job.timeout, stop, work).await {
         Ok(assessed) => {
             for assessment in assessed {
-                report.targets.push(assessment.report);
-                report.findings.extend(assessment.findings);
+                let mut ended = Ended::judged(assessment, &job.target);
+                ended.failures.clear();
+                ended.into_report(&mut report);
             }
         }
-        Err(failure) => {
-            report
-                .targets
-                .push(super::named(&job.target, TargetState::Failed));
-            report.failures.push(Failure {
-                target: Some(0),
-                ..failure
-            });
-        }
+        Err(failure) => Ended::unresolved(&job.target, Some(failure)).into_report(&mut report),
     }
-    super::forget_unjudged(&mut report);
-    report.finished = backends.clock.now();
+    super::close(&mut report, &[], backends.clock);
     report
 }

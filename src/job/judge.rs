@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 
 use super::observe::Listed;
-use super::{Trust, pool};
+use super::{Backends, Trust, pool};
 use crate::base::failure::Cause;
 use crate::base::limits;
 use crate::domain::notary::{Envelope, signature_manifest};
@@ -51,6 +51,23 @@ pub(super) struct Judge<'a, S, R> {
     pub(super) clock: Clock,
     /// Signatures judged per subject.
     pub(super) limit: usize,
+}
+
+/// Pairs that nobody demands.
+static NO_PAIRS: BTreeMap<String, String> = BTreeMap::new();
+
+impl<'a, S, R> Judge<'a, S, R> {
+    /// A judge over the backends of a job that demands no pairs and judges up to the limit.
+    pub(super) fn new<O>(backends: &Backends<'a, S, R, O>, trust: Option<&'a Trust>) -> Self {
+        Self {
+            store: backends.store,
+            revocation: backends.revocation,
+            trust,
+            metadata: &NO_PAIRS,
+            clock: backends.clock,
+            limit: limits::SIGNATURES_JUDGED,
+        }
+    }
 }
 
 impl<S, R: Revocation> Judge<'_, S, R> {

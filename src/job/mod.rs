@@ -14,6 +14,7 @@
 
 mod ahead;
 mod attest;
+mod ended;
 mod explain;
 mod inspect;
 mod judge;
@@ -125,11 +126,13 @@ fn forget_unjudged(report: &mut RunReport) {
     }
 }
 
-/// Names in every target's plan the authority that came from a variable.
-fn name_authority(report: &mut RunReport, authority: &[String]) {
+/// Ends a report: names in every target's plan the authority that came from a variable, and when it was over.
+fn close(report: &mut RunReport, authority: &[String], clock: Clock) {
     for target in &mut report.targets {
         target.plan.extend(authority.iter().cloned());
     }
+    forget_unjudged(report);
+    report.finished = clock.now();
 }
 
 /// A report about a target of which only the name is known.

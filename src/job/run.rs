@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 
 use super::ahead::{Ahead, Wishes};
 use super::attest;
+use super::ended::Ended;
 use super::judge::{Judge, Judged};
 use super::observe::Observed;
 use super::pool;
@@ -24,7 +25,6 @@ use super::write::Written;
 use super::{Backends, Provenance, RunJob, Stop, Surroundings, Target, scope};
 use crate::base::failure::Cause;
 use crate::base::foreign::{Foreign, quote};
-use crate::base::limits;
 use crate::domain::oci::Digest;
 use crate::domain::plan::{self, Action, Found, Step, Wanted};
 use crate::domain::provenance::BuildFacts;
@@ -53,12 +53,8 @@ pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
 ) -> RunReport {
     let started = backends.clock.now();
     let judge = Judge {
-        store: backends.store,
-        revocation: backends.revocation,
-        trust: Some(&job.trust),
         metadata: &job.metadata,
-        clock: backends.clock,
-        limit: limits::SIGNATURES_JUDGED,
+        ..Judge::new(&backends, Some(&job.trust))
     };
     let run = Run {
         job,
@@ -76,9 +72,7 @@ pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
         report.verdict = Verdict::Planned;
     }
     report.findings.extend(local_signer(job, signer.identity()));
-    super::name_authority(&mut report, &job.authority);
-    super::forget_unjudged(&mut report);
-    report.finished = backends.clock.now();
+    super::close(&mut report, &job.authority, backends.clock);
     report
 }
 
@@ -125,14 +119,7 @@ pub(super) struct Looked {
 /// What became of one unit in the first pass.
 enum First {
     Looked(Box<Looked>),
-    Ended(Box<Last>),
-}
-
-/// What became of one unit in the end.
-struct Last {
-    report: TargetReport,
-    findings: Vec<Finding>,
-    failures: Vec<Failure>,
+    Ended(Box<Ended>),
 }
 
 impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
@@ -144,7 +131,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             jobs,
             async |(index, target)| {
                 if self.is_over(&failed) {
-                    return vec![First::ended(super::named(target, TargetState::NotStarted), None)];
+                    return vec![First::Ended(Box::new(Ended::unresolved(target, None)))];
                 }
                 let looked = self.look(index, target).await;
                 failed.set(failed.get() || looked.is_err());
@@ -154,10 +141,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                         .map(|unit| First::Looked(Box::new(unit)))
                         .collect(),
                     Err(failure) => {
-                        vec![First::ended(
-                            super::named(target, TargetState::Failed),
-                            Some(failure),
-                        )]
+                        vec![First::Ended(Box::new(Ended::unresolved(target, Some(failure))))]
                     }
                 }
             },
@@ -165,7 +149,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let first: Vec<First> = first.await.into_iter().flatten().collect();
         let names = names_by_digest(&first, self.job);
         let last = pool::each(first, jobs, async |first| match first {
-            First::Ended(last) => *last,
+            First::Ended(ended) => *ended,
             First::Looked(looked) => {
                 let listed = names.get(looked.unit.subject.digest()).map(Vec::as_slice);
                 self.act(&looked, listed.unwrap_or_default(), &failed).await
@@ -230,7 +214,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             .await
     }
 
-    async fn act(&self, looked: &Looked, names: &[String], failed: &Cell<bool>) -> Last {
+    async fn act(&self, looked: &Looked, names: &[String], failed: &Cell<bool>) -> Ended {
         let actions = self.plan(looked, names);
         let plan: Vec<String> = actions.iter().map(Action::explain).collect();
         let stopping = self.is_over(failed);
@@ -244,11 +228,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                 plan,
                 ..tell::bare(&looked.unit, state)
             };
-            return Last {
-                report,
-                findings: Vec::new(),
-                failures: Vec::new(),
-            };
+            return Ended::bare(report, None);
         }
         let progress = Progress::new(self.observer, looked.index);
         let work = async {
@@ -268,14 +248,10 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             .await
         {
             Ok((observed, moved)) => self.conclude(looked, &observed, moved, plan, &progress),
-            Err(failure) => Last {
-                report: TargetReport {
-                    plan,
-                    ..tell::bare(&looked.unit, TargetState::Failed)
-                },
-                findings: Vec::new(),
-                failures: vec![failure],
-            },
+            Err(failure) => {
+                let report = tell::bare(&looked.unit, TargetState::Failed);
+                Ended::bare(TargetReport { plan, ..report }, Some(failure))
+            }
         };
         failed.set(failed.get() || !last.failures.is_empty());
         last
@@ -376,7 +352,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         moved: Option<Digest>,
         plan: Vec<String>,
         progress: &Progress<'_, O>,
-    ) -> Last {
+    ) -> Ended {
         let made = self.made.borrow();
         let demand = Demand::Written {
             provenance: self.facts(looked).is_some(),
@@ -401,14 +377,12 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             (true, true) => TargetState::Signed,
             (true, false) => TargetState::Kept,
         };
-        for finding in &mut findings {
-            finding.named_at = Some(looked.named_at.clone());
-        }
-        Last {
+        Ended {
             report,
             findings,
             failures,
         }
+        .named_at(&looked.named_at)
     }
 }
 
@@ -457,35 +431,4 @@ fn tag_moved(unit: &Unit, now: &Digest) -> (Finding, Cause) {
         hint: finding.fix.clone(),
     };
     (finding, cause)
-}
-
-impl First {
-    fn ended(report: TargetReport, failure: Option<Failure>) -> Self {
-        let failures = failure.into_iter().collect();
-        Self::Ended(Box::new(Last {
-            report,
-            findings: Vec::new(),
-            failures,
-        }))
-    }
-}
-
-impl Last {
-    /// Puts the unit at the end of the report and points its findings and failures at it.
-    fn into_report(self, report: &mut RunReport) {
-        let index = report.targets.len();
-        report.targets.push(self.report);
-        report
-            .findings
-            .extend(self.findings.into_iter().map(|finding| Finding {
-                target: Some(index),
-                ..finding
-            }));
-        report
-            .failures
-            .extend(self.failures.into_iter().map(|failure| Failure {
-                target: Some(index),
-                ..failure
-            }));
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::ended::Ended;
 use super::judge::Judge;
 use super::progress::Progress;
 use super::resolve::{self, Unit};
@@ -10,7 +11,7 @@ use super::tell::{self, Assessment, MadeNow};
 use super::{Backends, Stop, Target, VerifyJob, pool, scope};
 use crate::base::failure::Cause;
 use crate::domain::plan::Step;
-use crate::domain::report::{Event, Failure, Finding, RunReport, TargetReport, TargetState};
+use crate::domain::report::{Event, RunReport};
 use crate::seams::{Observer, ReadStore, Revocation};
 
 /// Judges every target; no error leaves this function.
@@ -22,12 +23,9 @@ pub async fn verify<S: ReadStore, R: Revocation, O: Observer>(
     let mut report = super::blank_report("verify", backends.clock.now());
     report.checked = Some(job.trust.worth(&job.targets, job.repository.as_ref()));
     let judge = Judge {
-        store: backends.store,
-        revocation: backends.revocation,
-        trust: Some(&job.trust),
         metadata: &job.metadata,
-        clock: backends.clock,
         limit: job.max_signatures,
+        ..Judge::new(&backends, Some(&job.trust))
     };
     let limits = job.concurrency;
     let failed = Cell::new(false);
@@ -56,15 +54,13 @@ pub async fn verify<S: ReadStore, R: Revocation, O: Observer>(
         match judged {
             Ok(assessments) => {
                 for assessment in assessments {
-                    push(&mut report, assessment, target);
+                    Ended::judged(assessment, target).into_report(&mut report);
                 }
             }
-            Err(failure) => fail(&mut report, target, failure),
+            Err(failure) => Ended::unresolved(target, failure).into_report(&mut report),
         }
     }
-    super::name_authority(&mut report, &job.authority);
-    super::forget_unjudged(&mut report);
-    report.finished = backends.clock.now();
+    super::close(&mut report, &job.authority, backends.clock);
     report
 }
 
@@ -90,38 +86,4 @@ async fn one<S: ReadStore, R: Revocation, O: Observer>(
     let assessed = assessed.await.into_iter().collect::<Result<_, Cause>>()?;
     progress.end("");
     Ok(assessed)
-}
-
-fn push(report: &mut RunReport, assessment: Assessment, target: &Target) {
-    let index = report.targets.len();
-    report.targets.push(assessment.report);
-    report
-        .findings
-        .extend(assessment.findings.into_iter().map(|finding| Finding {
-            target: Some(index),
-            named_at: Some(target.named_at.clone()),
-            ..finding
-        }));
-    report.failures.extend(assessment.failure.map(|cause| Failure {
-        target: Some(index),
-        step: Step::Verify,
-        cause,
-        done: Vec::new(),
-    }));
-}
-
-fn fail(report: &mut RunReport, target: &Target, failure: Option<Failure>) {
-    let state = if failure.is_some() {
-        TargetState::Failed
-    } else {
-        TargetState::NotStarted
-    };
-    let index = report.targets.len();
-    report.targets.push(TargetReport {
-        ..super::named(target, state)
-    });
-    report.failures.extend(failure.map(|failure| Failure {
-        target: Some(index),
-        ..failure
-    }));
 }

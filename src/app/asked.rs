@@ -1,0 +1,70 @@
+//! What every command begins with that looks at images: their names, where they are kept, what they are judged by.
+
+use super::derive::Deriving;
+use super::services::{self, Services};
+use super::trust::{self, Loaded};
+use super::watch::Watch;
+use super::{Scene, images};
+use crate::base::failure::{Cause, Class};
+use crate::cli::Asked;
+use crate::edge::aws::profile::ProfileName;
+use crate::job::Target;
+
+/// What was asked about, named; nobody was asked anything yet.
+pub(super) struct Named<'a> {
+    asked: &'a Asked,
+    pub(super) targets: Vec<Target>,
+    pub(super) profile: Option<ProfileName>,
+    scopes: Vec<String>,
+}
+
+impl<'a> Named<'a> {
+    /// Reads everything that names images, and the profile's name.
+    pub(super) fn read(asked: &'a Asked, scene: &Scene<'_>) -> Result<Self, Cause> {
+        let targets = images::targets(&asked.images, asked.repository.as_ref(), scene)?;
+        Ok(Self {
+            profile: services::profile(&asked.services)?,
+            scopes: trust::scopes(&targets, asked.repository.as_ref()),
+            targets,
+            asked,
+        })
+    }
+
+    /// Puts together what holds the images and who judges them; asks nobody yet.
+    pub(super) fn open(&self, watch: &Watch<'_>, scene: &Scene<'_>) -> Result<Services, Cause> {
+        let judges = self.asked.key.is_none();
+        Services::open(&self.asked.services, &self.targets, judges, watch, scene)
+    }
+
+    /// What trust may be derived from.
+    pub(super) fn deriving(&self) -> Deriving<'_> {
+        Deriving {
+            key: self.asked.key.as_ref(),
+            profile: self.profile.as_ref(),
+            named: &self.asked.trust,
+            scopes: &self.scopes,
+        }
+    }
+
+    /// What the images are judged by; none where nothing was given and nothing follows from a signer.
+    pub(super) async fn trust(
+        &self,
+        services: &Services,
+        scene: &Scene<'_>,
+    ) -> Result<Option<Loaded>, Cause> {
+        let derived = self.deriving().derive(services, scene).await?;
+        trust::load(&self.asked.trust, derived.as_ref(), &self.scopes)
+    }
+
+    /// The one image that is asked about.
+    pub(super) fn one(&self) -> Result<&Target, Cause> {
+        match self.targets.as_slice() {
+            [target] => Ok(target),
+            targets => Err(Cause {
+                class: Class::Usage,
+                message: format!("expected one image, found {}", targets.len()),
+                hint: Some("ask about them one by one".to_owned()),
+            }),
+        }
+    }
+}

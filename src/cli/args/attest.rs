@@ -1,0 +1,25 @@
+//! What is attested.
+
+use clap::Args;
+
+use crate::cli::words::ProvenanceMode;
+
+/// What is attested.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ProvenanceArgs {
+    /// Attach signed SLSA provenance, or do not
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        default_value = "auto",
+        help_heading = "Provenance"
+    )]
+    pub(in crate::cli) provenance: ProvenanceMode,
+    /// URI of who built the image; required for provenance outside a known CI host
+    #[arg(long, value_name = "URI", help_heading = "Provenance")]
+    pub(in crate::cli) builder_id: Option<String>,
+    /// What it was built from, as `https://host/repository[@commit]`; required for provenance outside a known CI host
+    #[arg(long, value_name = "URI[@COMMIT]", help_heading = "Provenance")]
+    pub(in crate::cli) source: Option<String>,
+}

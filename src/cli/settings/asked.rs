@@ -1,0 +1,138 @@
+//! What is asked about, and what it is judged by: the same for every command that reads what hangs on an image.
+
+use std::path::PathBuf;
+
+use crate::cli::args::{ImagesArgs, KeyArgs, ServiceArgs, SignerArgs, TrustArgs, WhoArgs};
+use crate::cli::error::CliError;
+use crate::cli::images::{ImageText, images};
+use crate::cli::origin::Origins;
+use crate::cli::services::{ServiceSettings, services};
+use crate::cli::words::SignerKind;
+use crate::domain::oci::Repository;
+
+/// What is asked about, and what it is judged by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The images.
+    pub images: Vec<ImageText>,
+    /// A layout's repository.
+    pub repository: Option<Repository>,
+    /// The local key; none where AWS Signer is meant, or what was given as trust.
+    pub key: Option<KeyChoice>,
+    /// AWS and registries.
+    pub services: ServiceSettings,
+    /// What is trusted.
+    pub trust: TrustFiles,
+}
+
+/// The local key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyChoice {
+    /// The CA made once on this machine.
+    Made,
+    /// Files; the key is none where only the chain is needed.
+    Files {
+        /// The private key, PEM.
+        key: Option<PathBuf>,
+        /// The chain, PEM.
+        chain: PathBuf,
+    },
+}
+
+/// Files that say what is trusted; what is none is derived from the signer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustFiles {
+    /// Trust policy file.
+    pub policy: Option<PathBuf>,
+    /// PEM file or truststore directory.
+    pub store: Option<PathBuf>,
+}
+
+/// What a command does with the signer that is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Need {
+    /// It signs.
+    Signing,
+    /// It judges, by a policy that is given or follows from the signer.
+    Judging,
+    /// It judges where there is something to judge by.
+    Listing,
+}
+
+/// Checks what belongs together.
+pub(in crate::cli) fn asked(
+    named: ImagesArgs,
+    who: WhoArgs,
+    (service, trust): (ServiceArgs, TrustArgs),
+    need: Need,
+    origins: &Origins,
+) -> Result<Asked, CliError> {
+    let images = images(&named, origins)?;
+    let key = signer_key(&who.signer, who.key, need == Need::Signing, origins)?;
+    let no_signer = key.is_none() && who.signer.signing_profile.is_none();
+    match need {
+        Need::Signing if no_signer => {
+            let instead = "say --signer local to sign with a key of your own";
+            return Err(no_profile(origins, instead));
+        }
+        Need::Judging if no_signer && trust.trust_policy.is_none() => {
+            let instead = "say --signer local to check against your own key, or give trust-policy";
+            return Err(no_profile(origins, instead));
+        }
+        Need::Signing | Need::Judging | Need::Listing => {}
+    }
+    Ok(Asked {
+        images,
+        repository: named.repository,
+        key,
+        services: services(&who.signer, service, origins)?,
+        trust: TrustFiles {
+            policy: trust.trust_policy,
+            store: trust.trust_store,
+        },
+    })
+}
+
+fn no_profile(origins: &Origins, instead: &str) -> CliError {
+    CliError::Missing {
+        argument: origins.spell("signing-profile"),
+        why: format!("the signing profile of AWS Signer; or {instead}"),
+    }
+}
+
+/// The local key, or none where AWS Signer is meant.
+fn signer_key(
+    signer: &SignerArgs,
+    args: KeyArgs,
+    signs: bool,
+    origins: &Origins,
+) -> Result<Option<KeyChoice>, CliError> {
+    let stray = [("local-key", &args.local_key), ("local-chain", &args.local_chain)];
+    match signer.signer {
+        SignerKind::Local => key(args, signs, origins).map(Some),
+        SignerKind::Aws => match stray.iter().find(|(_, file)| file.is_some()) {
+            Some((name, _)) => Err(CliError::Together {
+                first: origins.spell(name),
+                second: format!("{} aws", origins.spell("signer")),
+                why: "a key file is for the signer local",
+            }),
+            None => Ok(None),
+        },
+    }
+}
+
+/// The local key.
+pub(in crate::cli) fn key(args: KeyArgs, signs: bool, origins: &Origins) -> Result<KeyChoice, CliError> {
+    match (args.local_key, args.local_chain) {
+        (None, None) => Ok(KeyChoice::Made),
+        (Some(_), None) => Err(CliError::Missing {
+            argument: origins.spell("local-chain"),
+            why: "the certificates of the key".to_owned(),
+        }),
+        (None, Some(_)) if signs => Err(CliError::Missing {
+            argument: origins.spell("local-key"),
+            why: "the private key of the chain".to_owned(),
+        }),
+        (key, Some(chain)) => Ok(KeyChoice::Files { key, chain }),
+    }
+}

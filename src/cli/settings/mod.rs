@@ -1,0 +1,310 @@
+//! What the arguments mean: combinations checked, defaults known, nothing of clap left.
+
+mod asked;
+mod left;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::args::{
+    Cli, Command, DemoArgs, InspectArgs, ProvenanceArgs, RunArgs, ServiceArgs, TargetsArgs, TaskArgs,
+    TrustArgs, VerifyArgs,
+};
+use super::error::CliError;
+use super::images::{ImageText, images, needs_allow};
+use super::inputs::Page;
+use super::origin::{Naming, Origins};
+use super::words::{Format, Pair, ProvenanceMode, Reach, TargetsFormat, Untrusted};
+use super::{pages, words};
+use crate::base::foreign::quote;
+use crate::domain::oci::Repository;
+use crate::job::{BuilderId, Recursive, Source};
+
+pub use asked::{Asked, KeyChoice, TrustFiles};
+pub use left::{Look, ReportSettings, TaskSettings};
+
+use asked::{Need, asked, key};
+use left::{look, report, task};
+
+/// One call of the program.
+#[derive(Debug)]
+pub struct Invocation {
+    /// What is to be done.
+    pub settings: Settings,
+    /// How output looks.
+    pub look: Look,
+    /// What the person should know about the inputs.
+    pub warnings: Vec<String>,
+    /// Where each value came from.
+    pub origins: Origins,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Settings {
+    /// The main job on an image of its own making.
+    Demo(DemoSettings),
+    /// The main job.
+    Run(Box<RunSettings>),
+    /// Judge what is there.
+    Verify(Box<VerifySettings>),
+    /// Show what is there.
+    Inspect(Box<InspectSettings>),
+    /// Say why an image counts as signed, or does not.
+    Explain(Box<InspectSettings>),
+    /// List what would be acted on.
+    Targets(TargetsSettings),
+    /// Print a document.
+    Print(Page),
+}
+
+/// What `demo` needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DemoSettings {
+    /// Where the image is written.
+    pub dir: PathBuf,
+    /// The key.
+    pub key: KeyChoice,
+    /// The report.
+    pub report: ReportSettings,
+}
+
+/// What `run` needs.
+#[derive(Debug)]
+pub struct RunSettings {
+    /// The images, who signs them, and what the result is judged by.
+    pub asked: Asked,
+    /// How much of an index.
+    pub recursive: Recursive,
+    /// Refuse tags.
+    pub require_digest: bool,
+    /// Globs outside which nothing is signed; empty takes the default.
+    pub allow: Vec<String>,
+    /// How long signatures hold.
+    pub expires_in: Option<Duration>,
+    /// Sign again.
+    pub resign: bool,
+    /// Plan only.
+    pub dry_run: bool,
+    /// What is done on an untrusted event.
+    pub untrusted: Untrusted,
+    /// Pairs of the payload.
+    pub metadata: BTreeMap<String, String>,
+    /// What is attested.
+    pub provenance: ProvenanceWish,
+    /// How the images are worked through.
+    pub task: TaskSettings,
+}
+
+/// What `verify` needs.
+#[derive(Debug)]
+pub struct VerifySettings {
+    /// The images, and what they are judged by.
+    pub asked: Asked,
+    /// How much of an index.
+    pub recursive: Recursive,
+    /// Refuse tags.
+    pub require_digest: bool,
+    /// Pairs that the payload must hold.
+    pub metadata: BTreeMap<String, String>,
+    /// How the images are worked through.
+    pub task: TaskSettings,
+}
+
+/// What `inspect` and `explain` need.
+#[derive(Debug)]
+pub struct InspectSettings {
+    /// The image, and what it is judged by.
+    pub asked: Asked,
+    /// Longest time for the whole.
+    pub timeout: Duration,
+    /// The form of standard output.
+    pub format: Format,
+}
+
+/// What `targets` needs.
+#[derive(Debug)]
+pub struct TargetsSettings {
+    /// The images.
+    pub images: Vec<ImageText>,
+    /// The repository of what has none.
+    pub repository: Option<Repository>,
+    /// The form of standard output.
+    pub format: TargetsFormat,
+}
+
+/// What is wanted of provenance, before the host was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProvenanceWish {
+    /// None.
+    Off,
+    /// From these, or from the host.
+    Auto {
+        /// Who built.
+        builder: Option<BuilderId>,
+        /// From what.
+        source: Option<Source>,
+    },
+}
+
+impl Invocation {
+    /// A page that was asked for.
+    pub(super) fn page(page: Page) -> Self {
+        Self {
+            settings: Settings::Print(page),
+            look: Look::default(),
+            warnings: Vec::new(),
+            origins: Origins::new(Naming::Flags),
+        }
+    }
+}
+
+/// Checks combinations and says what was meant.
+pub(super) fn settings(cli: Cli, origins: Origins, warnings: Vec<String>) -> Result<Invocation, CliError> {
+    let (settings, look) = match cli.command {
+        Command::Demo(args) => {
+            let look = look(&args.look, &origins)?;
+            (Settings::Demo(demo(args, &origins)?), look)
+        }
+        Command::Run(args) => {
+            let look = look(&args.task.look, &origins)?;
+            (Settings::Run(Box::new(run(args, &origins)?)), look)
+        }
+        Command::Verify(args) => {
+            let look = look(&args.task.look, &origins)?;
+            (Settings::Verify(Box::new(verify(args, &origins)?)), look)
+        }
+        Command::Inspect(args) => {
+            let look = look(&args.look, &origins)?;
+            (Settings::Inspect(Box::new(inspect(args, &origins)?)), look)
+        }
+        Command::Explain(args) => {
+            let look = look(&args.look, &origins)?;
+            (Settings::Explain(Box::new(inspect(args, &origins)?)), look)
+        }
+        Command::Targets(args) => {
+            let look = look(&args.look, &origins)?;
+            (Settings::Targets(targets(args, &origins)?), look)
+        }
+        Command::Completions(args) => return Ok(Invocation::page(pages::completions(args.shell))),
+        Command::Man | Command::Action => return Ok(Invocation::page(pages::manual())),
+    };
+    Ok(Invocation {
+        settings,
+        look,
+        warnings,
+        origins,
+    })
+}
+
+fn demo(args: DemoArgs, origins: &Origins) -> Result<DemoSettings, CliError> {
+    Ok(DemoSettings {
+        dir: args.dir,
+        key: key(args.key, true, origins)?,
+        report: report(args.report, args.output.format),
+    })
+}
+
+fn run(args: RunArgs, origins: &Origins) -> Result<RunSettings, CliError> {
+    let (judged_by, task) = halves(args.task, origins);
+    let asked = asked(args.images, args.who, judged_by, Need::Signing, origins)?;
+    needs_allow(&asked.images, &args.allow.allow, origins)?;
+    Ok(RunSettings {
+        asked,
+        recursive: recursive(args.subjects.recursive),
+        require_digest: args.subjects.require_digest,
+        allow: args.allow.allow,
+        expires_in: args.signing.expires_in.map(|words::Span(duration)| duration),
+        resign: args.signing.resign,
+        dry_run: args.signing.dry_run,
+        untrusted: args.event.untrusted,
+        metadata: metadata(args.metadata.metadata, origins)?,
+        provenance: provenance(args.provenance, origins)?,
+        task,
+    })
+}
+
+fn verify(args: VerifyArgs, origins: &Origins) -> Result<VerifySettings, CliError> {
+    let (judged_by, task) = halves(args.task, origins);
+    Ok(VerifySettings {
+        asked: asked(args.images, args.who, judged_by, Need::Judging, origins)?,
+        recursive: recursive(args.subjects.recursive),
+        require_digest: args.subjects.require_digest,
+        metadata: metadata(args.metadata.metadata, origins)?,
+        task,
+    })
+}
+
+fn inspect(args: InspectArgs, origins: &Origins) -> Result<InspectSettings, CliError> {
+    let judged_by = (args.services, args.trust);
+    Ok(InspectSettings {
+        asked: asked(args.images, args.who, judged_by, Need::Listing, origins)?,
+        timeout: args.timeout.timeout.0,
+        format: args.output.format,
+    })
+}
+
+fn targets(args: TargetsArgs, origins: &Origins) -> Result<TargetsSettings, CliError> {
+    Ok(TargetsSettings {
+        images: images(&args.images, origins)?,
+        repository: args.images.repository,
+        format: args.format,
+    })
+}
+
+/// What images are judged by, and how they are worked through.
+fn halves(args: TaskArgs, origins: &Origins) -> ((ServiceArgs, TrustArgs), TaskSettings) {
+    let report = report(args.report, args.output.format);
+    let task = task((&args.pool, &args.timeout), report, origins);
+    ((args.services, args.trust), task)
+}
+
+fn provenance(args: ProvenanceArgs, origins: &Origins) -> Result<ProvenanceWish, CliError> {
+    let builder = args
+        .builder_id
+        .map(|text| word(&text, "builder-id", origins))
+        .transpose()?;
+    let source = args
+        .source
+        .map(|text| word(&text, "source", origins))
+        .transpose()?;
+    Ok(match args.provenance {
+        ProvenanceMode::Off => ProvenanceWish::Off,
+        ProvenanceMode::Auto => ProvenanceWish::Auto { builder, source },
+    })
+}
+
+/// Parses a word of the job.
+fn word<T: std::str::FromStr>(text: &str, name: &str, origins: &Origins) -> Result<T, CliError>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| CliError::Value {
+        argument: origins.spell(name),
+        problem: error.to_string(),
+        value: None,
+    })
+}
+
+fn metadata(pairs: Vec<Pair>, origins: &Origins) -> Result<BTreeMap<String, String>, CliError> {
+    let mut map = BTreeMap::new();
+    for pair in pairs {
+        if map.insert(pair.key.clone(), pair.value).is_some() {
+            return Err(CliError::Value {
+                argument: origins.spell("metadata"),
+                problem: format!("expected every key once, found {} twice", quote(&pair.key)),
+                value: None,
+            });
+        }
+    }
+    Ok(map)
+}
+
+fn recursive(reach: Reach) -> Recursive {
+    match reach {
+        Reach::Index => Recursive::Index,
+        Reach::Platforms => Recursive::Platforms,
+        Reach::All => Recursive::All,
+    }
+}

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use reqwest::Method;
-use reqwest::header::{ACCEPT, HeaderValue, LINK};
+use reqwest::header::{ACCEPT, ETAG, HeaderValue, LINK};
 use url::Url;
 
 use super::answer::{Answer, Trouble, foreign_type, over_limit};
@@ -30,8 +30,25 @@ pub(super) fn fallback_tag(of: &Digest) -> String {
 pub(super) struct Fallback {
     /// The index's bytes and what they say; nothing where the tag is not there.
     pub(super) index: Option<Manifest>,
-    /// What the registry calls this version of it, if anything.
-    pub(super) etag: Option<HeaderValue>,
+    /// Which version of it this is, so that nobody else's is written over.
+    pub(super) version: Version,
+}
+
+/// A version of what is under a tag.
+pub(super) enum Version {
+    /// Nothing is there.
+    Absent,
+    /// The registry calls it so (RFC 9110, 8.8.3).
+    Tagged(HeaderValue),
+    /// Something is there, and the registry has no name for its versions.
+    Unknown,
+}
+
+impl Version {
+    fn of(answer: &Answer) -> Self {
+        let etag = answer.headers.get(ETAG).cloned();
+        etag.map_or(Self::Unknown, Self::Tagged)
+    }
 }
 
 impl<L: Logins> Registry<L> {
@@ -111,13 +128,10 @@ impl<L: Logins> Registry<L> {
         of: &Digest,
     ) -> Result<Fallback, Trouble> {
         let tag = fallback_tag(of);
-        let nothing = Fallback {
-            index: None,
-            etag: None,
-        };
+        let nothing = |version| Fallback { index: None, version };
         let answer = self.ask_manifest(repository, &tag, MANIFEST_BYTES).await?;
         if answer.status == 404 && !answer.says("NAME_UNKNOWN") && !answer.is_page() {
-            return Ok(nothing);
+            return Ok(nothing(Version::Absent));
         }
         if answer.status != 200 || answer.is_page() {
             return Err(answer.trouble());
@@ -127,7 +141,7 @@ impl<L: Logins> Registry<L> {
         }
         // Some registries resolve the tag to the subject itself; that is no list.
         if of.matches(&answer.body) {
-            return Ok(nothing);
+            return Ok(nothing(Version::of(&answer)));
         }
         if answer.content_type().as_deref() != Some(MediaType::OCI_INDEX.as_str()) {
             let trouble = foreign_type(
@@ -139,10 +153,10 @@ impl<L: Logins> Registry<L> {
                  whole, with a tool that keeps them",
             ));
         }
-        let etag = answer.headers.get(reqwest::header::ETAG).cloned();
+        let version = Version::of(&answer);
         Ok(Fallback {
             index: Some(self.parse(repository, answer, &MediaType::OCI_INDEX)?),
-            etag,
+            version,
         })
     }
 }

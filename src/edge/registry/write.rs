@@ -1,13 +1,13 @@
 //! Storing and deleting referrers, and keeping the list of registries that do not.
 
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue, IF_MATCH};
+use reqwest::header::{CONTENT_TYPE, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Trouble};
 use super::auth::Access;
 use super::http::Ask;
-use super::referrers::{Fallback, entries, fallback_tag};
+use super::referrers::{Fallback, Version, entries, fallback_tag};
 use super::{Registry, repository};
 use crate::base::limits::MANIFEST_BYTES;
 use crate::domain::oci::{Descriptor, Digest, Manifest, MediaType, Place, Repository, Subject};
@@ -46,7 +46,10 @@ impl<L: Logins> Registry<L> {
             ));
         };
         let reference = manifest.digest().to_string();
-        let answer = self.put_manifest(repository, &reference, manifest, None).await?;
+        let anyway = &Version::Unknown;
+        let answer = self
+            .put_manifest(repository, &reference, manifest, anyway)
+            .await?;
         if answer.says("MANIFEST_BLOB_UNKNOWN") {
             // What we took for stored is not; the next upload sends it.
             self.known.borrow_mut().retain(|(of, _)| of != repository);
@@ -89,12 +92,14 @@ impl<L: Logins> Registry<L> {
         Ok(())
     }
 
+    /// Writes a manifest; under a tag only in place of the version that was seen there, where the registry knows
+    /// conditions (RFC 9110, 13.1.1 and 13.1.2; one that does not ignores them).
     async fn put_manifest(
         &self,
         repository: &Repository,
         reference: &str,
         manifest: &Manifest,
-        if_match: Option<HeaderValue>,
+        instead_of: &Version,
     ) -> Result<Answer, Trouble> {
         let url = self.url(repository, &format!("manifests/{reference}"))?;
         let kind = HeaderValue::from_str(manifest.media_type().as_str());
@@ -102,8 +107,11 @@ impl<L: Logins> Registry<L> {
         let mut ask = Ask::new("PUT manifest", Method::PUT, url)
             .header(CONTENT_TYPE, kind)
             .body(manifest.bytes());
-        ask.headers
-            .extend(if_match.map(|etag| (IF_MATCH, etag)) as Option<(HeaderName, HeaderValue)>);
+        match instead_of {
+            Version::Absent => ask = ask.header(IF_NONE_MATCH, HeaderValue::from_static("*")),
+            Version::Tagged(etag) => ask = ask.header(IF_MATCH, etag.clone()),
+            Version::Unknown => {}
+        }
         ask.bucket = self.bucket(repository.host());
         self.send(&ask, repository, Access::Push).await
     }
@@ -129,9 +137,7 @@ impl<L: Logins> Registry<L> {
                 tokio::time::sleep(self.options.retry.wait(round, 1.0)).await;
             }
             let index = changed(&now, change, of)?;
-            let answer = self
-                .put_manifest(repository, &tag, &index, now.etag.clone())
-                .await?;
+            let answer = self.put_manifest(repository, &tag, &index, &now.version).await?;
             // 412: somebody else was faster.
             if answer.status != 412 {
                 check_stored(index.digest(), &answer)?;

@@ -1,6 +1,9 @@
 //! Registries without the referrers API: the list under a tag, its readers and its writers.
 
+use std::sync::Arc;
+
 use countersign::base::failure::{Cause, Class};
+use serde_json::Value;
 
 use super::*;
 use crate::support::World;
@@ -9,7 +12,7 @@ use crate::support::registry::Quirks;
 
 struct Stage {
     world: World,
-    registry: std::sync::Arc<emulator::Registry>,
+    registry: Arc<emulator::Registry>,
     store: Registry<Anonymous>,
     subject: Subject,
     at: Place,
@@ -225,6 +228,58 @@ async fn an_entity_tag_guards_the_write() {
         .collect();
     assert_eq!(guards, ["", "\"v7\"", "\"v7\""]);
     assert_eq!(stage.listed().await.len(), 2);
+}
+
+/// Two jobs attach to one image at once: both have read the list when the other one writes it.
+#[tokio::test]
+async fn two_writers_lose_nothing_where_conditions_hold() {
+    for former in [0, 1] {
+        let stage = stage(Quirks {
+            etags: true,
+            ..Quirks::distribution()
+        })
+        .await;
+        for number in 0..former {
+            stage.attach(&format!("former {number}")).await.unwrap();
+        }
+        let (registry, tag) = (Arc::clone(&stage.registry), tag_of(&stage.subject));
+        let theirs = registry.put_image(REPOSITORY, "theirs", "theirs");
+        let digest = theirs.clone();
+        let size = registry.manifests(REPOSITORY)[&theirs.to_string()].bytes.len();
+        let other = Fault::before(move || {
+            let mut list: Value = registry.tags(REPOSITORY).get(&tag).map_or_else(
+                || json!({"schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": []}),
+                |digest| serde_json::from_slice(&registry.manifests(REPOSITORY)[digest].bytes).unwrap(),
+            );
+            let entry = json!({"mediaType": MediaType::OCI_MANIFEST, "digest": digest, "size": size});
+            list["manifests"].as_array_mut().unwrap().push(entry);
+            registry.put_manifest(
+                REPOSITORY,
+                Some(&tag),
+                &MediaType::OCI_INDEX,
+                list.to_string().as_bytes(),
+            );
+        });
+        stage.world.ledger().clear();
+        stage.world.fault("registry", "PUT manifest", When::Nth(2), other);
+        let ours = stage.attach("ours").await.unwrap();
+        let listed = digests(&stage.listed().await);
+        assert_eq!(listed.len(), former + 2, "{former}");
+        assert!(listed.contains(&ours) && listed.contains(&theirs));
+        let puts = stage.world.ledger().of("registry", "PUT manifest");
+        let first = if former == 0 { "if-none-match" } else { "if-match" };
+        let sent: Vec<bool> = puts
+            .iter()
+            .map(|put| put.request.headers.contains_key(first))
+            .collect();
+        // The referrer itself, the list that is refused, the list that is taken.
+        assert_eq!(sent[..2], [false, true]);
+        assert!(puts[2].request.headers.contains_key("if-match"));
+        assert_eq!(
+            puts.iter().map(|put| put.status).collect::<Vec<_>>(),
+            [201, 412, 201]
+        );
+    }
 }
 
 #[tokio::test]

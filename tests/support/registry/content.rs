@@ -41,10 +41,14 @@ impl Registry {
             return Response::new(202);
         }
         let stored = &repo.manifests[&digest];
-        Response::new(200)
+        let mut answer = Response::new(200)
             .with("content-type", &stored.media_type)
             .with("docker-content-digest", &digest)
-            .body(stored.bytes.clone())
+            .body(stored.bytes.clone());
+        if self.quirks.etags {
+            answer.set("etag", &format!("\"{digest}\""));
+        }
+        answer
     }
 
     pub(super) fn push_manifest(
@@ -115,6 +119,10 @@ impl Registry {
             return Response::registry_error(404, "MANIFEST_UNKNOWN", "subject manifest unknown");
         }
         if !named {
+            let now = repo.tags.get(reference).map(String::as_str);
+            if self.quirks.etags && !holds(request, now) {
+                return Response::registry_error(412, "PRECONDITION_FAILED", "the tag has moved");
+            }
             if self.quirks.immutable_tags && repo.tags.contains_key(reference) {
                 let message = format!(
                     "The image tag '{reference}' already exists in the '{name}' repository and cannot be overwritten \
@@ -287,6 +295,14 @@ impl Registry {
             format!("{}{path}", self.base())
         }
     }
+}
+
+/// Whether the conditions of a request hold for what is under a tag now.
+fn holds(request: &Request, now: Option<&str>) -> bool {
+    let etag = now.map(|digest| format!("\"{digest}\""));
+    let same = |text: &str| etag.as_deref() == Some(text);
+    let wanted = request.header("if-match");
+    (request.header("if-none-match") != "*" || now.is_none()) && (wanted.is_empty() || same(wanted))
 }
 
 /// The digest of the manifest that a manifest refers to.

@@ -49,6 +49,8 @@ pub struct Quirks {
     pub deletes: bool,
     /// A referrers tag that is not there resolves to the subject itself (GitLab).
     pub fallback_tag_is_subject: bool,
+    /// Manifests have entity tags, and conditions on them hold (RFC 9110, 13.1).
+    pub etags: bool,
     /// Manifest PUTs per second and burst, above which the answer is 429.
     pub manifest_quota: Option<(f64, f64)>,
     /// Seconds that tokens live; `None` leaves `expires_in` out, which means 60.
@@ -78,6 +80,7 @@ impl Default for Quirks {
             creates_repositories: true,
             deletes: true,
             fallback_tag_is_subject: false,
+            etags: false,
             manifest_quota: None,
             token_seconds: Some(300),
             realm: None,

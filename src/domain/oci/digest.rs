@@ -29,6 +29,11 @@ impl Algorithm {
         }
     }
 
+    /// Whether stores name manifests by it (OCI image specification 1.1, `descriptor.md`, "Registered algorithms").
+    pub const fn is_registered(self) -> bool {
+        matches!(self, Self::Sha256 | Self::Sha512)
+    }
+
     /// Hex digits of a digest by this algorithm.
     pub const fn hex_len(self) -> usize {
         match self {

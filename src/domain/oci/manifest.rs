@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::descriptor::read_annotations;
-use super::{ArtifactType, Descriptor, Digest, MediaType, Place};
+use super::{Algorithm, ArtifactType, Descriptor, Digest, MediaType, Place};
 use crate::base::failure::{Class, Classified};
 use crate::base::foreign::{Foreign, quote};
 use crate::base::json;
@@ -171,6 +171,17 @@ impl Manifest {
         }
     }
 
+    /// The same bytes under the name that another algorithm gives them: what was asked for by such a digest is signed
+    /// and listed by it too.
+    #[must_use]
+    pub fn named_by(self, algorithm: Algorithm) -> Self {
+        if self.digest.algorithm() == algorithm {
+            return self;
+        }
+        let digest = Digest::by(algorithm, &self.bytes);
+        Self { digest, ..self }
+    }
+
     /// The bytes as served.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -181,7 +192,7 @@ impl Manifest {
         &self.media_type
     }
 
-    /// The SHA-256 digest of the bytes.
+    /// The digest of the bytes: by SHA-256, unless it was [named](Self::named_by) otherwise.
     pub fn digest(&self) -> &Digest {
         &self.digest
     }
@@ -193,7 +204,10 @@ impl Manifest {
 
     /// A descriptor of the bytes, without annotations.
     pub fn descriptor(&self) -> Descriptor {
-        Descriptor::of(self.media_type.clone(), &self.bytes)
+        Descriptor {
+            digest: self.digest.clone(),
+            ..Descriptor::of(self.media_type.clone(), &self.bytes)
+        }
     }
 
     /// The manifest this one refers to, if it is a referrer.

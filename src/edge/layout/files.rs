@@ -62,6 +62,11 @@ impl<'p> Files<'p> {
         }
     }
 
+    /// A directory that was found to be a layout before.
+    pub(super) fn at(root: &'p Path) -> Self {
+        Self { root }
+    }
+
     /// Says whether the whole directory is absent or only is no layout.
     fn no_marker(self, error: StoreError) -> StoreError {
         match (&error.problem, fs::metadata(self.root)) {
@@ -134,7 +139,9 @@ impl<'p> Files<'p> {
 
     /// Parses the bytes of a manifest that were read and checked.
     pub(super) fn parse(self, descriptor: &Descriptor, bytes: Vec<u8>) -> Result<Manifest, StoreError> {
-        Manifest::parse(bytes, &descriptor.media_type).map_err(|error| {
+        let parsed = Manifest::parse(bytes, &descriptor.media_type);
+        let named = parsed.map(|manifest| manifest.named_by(descriptor.digest.algorithm()));
+        named.map_err(|error| {
             let problem = match error {
                 ManifestError::Unsupported(_) => StoreProblem::Usage(error.to_string()),
                 _ => StoreProblem::Unavailable(Cause::of(&error).message),

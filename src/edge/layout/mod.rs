@@ -71,11 +71,20 @@ impl Layout {
     /// A store on a disk whose changes can be made to fail.
     #[cfg(test)]
     fn on(disk: Disk) -> Self {
-        Self { disk, ..Self::new() }
+        let mut layout = Self::new();
+        layout.disk = disk;
+        layout
     }
 
     async fn transaction<'a>(&'a self, files: Files<'a>) -> Result<Transaction<'a>, StoreError> {
         Transaction::begin(files, &self.disk, &self.unlisted, self.patience).await
+    }
+}
+
+impl Drop for Layout {
+    /// Deletes the blobs whose manifests never came.
+    fn drop(&mut self) {
+        self.unlisted.take_back(&self.disk);
     }
 }
 
@@ -100,13 +109,13 @@ impl ReadStore for Layout {
 }
 
 impl WriteStore for Layout {
-    /// Stores a blob; when that fails, blobs stored before it for a manifest not yet pushed are deleted again.
+    /// Stores a blob; unless a manifest comes to use it, it is deleted again when the store is dropped.
     async fn upload(&self, place: &Place, blob: &Blob) -> Result<(), StoreError> {
         let files = Files::open(directory(place)?)?;
         self.transaction(files).await?.upload(blob)
     }
 
-    /// Stores and lists a manifest; when that fails, the blobs stored for it are deleted again.
+    /// Stores and lists a manifest; when that fails, the blobs stored for it are deleted when the store is dropped.
     async fn push_referrer(&self, place: &Place, manifest: &Manifest) -> Result<Subject, StoreError> {
         let files = Files::open(directory(place)?)?;
         if manifest.subject().is_none() {
@@ -245,7 +254,10 @@ mod tests {
                 let demo = demo(directory.path());
                 let before = snapshot(directory.path());
                 let (disk, changes) = disk(number, move || Err(kind.into()));
-                match attach(&Layout::on(disk), &demo.image, b"envelope") {
+                let layout = Layout::on(disk);
+                let result = attach(&layout, &demo.image, b"envelope");
+                drop(layout);
+                match result {
                     Err(error) => {
                         assert_eq!(
                             (error.verb, error.class()),
@@ -267,6 +279,30 @@ mod tests {
             // Three blobs at seven changes each, the index at six, of which the last can not fail any more.
             assert_eq!(failures, 26);
         }
+    }
+
+    #[test]
+    fn a_failure_leaves_another_targets_blobs_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let demo = demo(directory.path());
+        let place = demo.image.place().clone();
+        let layout = Layout::new();
+        let subject = wait(layout.resolve(&demo.image)).unwrap().subject;
+        let (ours, manifest) = referrer(subject.descriptor(), b"ours");
+        let (_, broken) = referrer(subject.descriptor(), b"never uploaded");
+        wait(layout.upload(&place, &ours[0])).unwrap();
+        wait(layout.upload(&place, &ours[1])).unwrap();
+        // The other target uses one of them too, and fails.
+        wait(layout.upload(&place, &ours[1])).unwrap();
+        wait(layout.push_referrer(&place, &broken)).unwrap_err();
+        wait(layout.push_referrer(&place, &manifest)).unwrap();
+        drop(layout);
+        assert_eq!(attached(&demo), 1);
+        let stored = |blob: &Blob| {
+            let path = directory.path().join("layout/blobs/sha256");
+            path.join(blob.descriptor().digest.hex()).exists()
+        };
+        assert!(stored(&ours[0]) && stored(&ours[1]));
     }
 
     #[test]
@@ -312,10 +348,8 @@ mod tests {
         let demo = demo(directory.path());
         let held = fs::File::open(directory.path().join("layout/oci-layout")).unwrap();
         held.lock().unwrap();
-        let impatient = Layout {
-            patience: Duration::from_millis(20),
-            ..Layout::new()
-        };
+        let mut impatient = Layout::new();
+        impatient.patience = Duration::from_millis(20);
         let error = attach(&impatient, &demo.image, b"envelope").unwrap_err();
         assert_eq!((error.verb, error.class()), ("lock", Class::Unavailable));
         drop(held);

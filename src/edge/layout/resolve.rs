@@ -6,9 +6,7 @@ use super::files::Files;
 use super::index::{Entries, has_reference_with, has_tag, name};
 use crate::base::foreign::quote;
 use crate::base::limits::{INDEX_DEPTH, INDEX_MANIFESTS};
-use crate::domain::oci::{
-    Algorithm, Descriptor, Digest, ImageRef, Manifest, ManifestView, MediaType, Subject, Tag,
-};
+use crate::domain::oci::{Descriptor, Digest, ImageRef, Manifest, ManifestView, MediaType, Subject, Tag};
 use crate::seams::{Resolved, StoreError, StoreProblem};
 
 /// Names shown in an error (ours).
@@ -30,9 +28,13 @@ pub(super) fn resolve(files: Files<'_>, image: &ImageRef) -> Result<Resolved, St
         (None, Some(tag)) => search.by_tag(tag)?,
         (None, None) => search.only_one()?,
     };
-    if descriptor.digest.algorithm() != Algorithm::Sha256 {
-        let found = StoreProblem::Usage(format!("expected a SHA-256 digest, found {}", descriptor.digest));
-        return Err(search.error(found, "store the image again with SHA-256 digests".to_owned()));
+    if !descriptor.digest.algorithm().is_registered() {
+        let found = format!(
+            "expected a digest by sha256 or sha512, found {}",
+            descriptor.digest
+        );
+        let hint = "store the image again with SHA-256 digests".to_owned();
+        return Err(search.error(StoreProblem::Usage(found), hint));
     }
     let manifest = files.manifest(&descriptor)?;
     Ok(Resolved {

@@ -4,7 +4,7 @@
 //! is blobs that nothing refers to, and one hidden file next to `index.json`, which the next writer removes.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -28,9 +28,38 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How often to look whether it is done (ours).
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
-/// Blobs that were stored and that no listed manifest uses yet, so that a failure can take them back.
+/// Blobs that were stored and that no listed manifest uses yet. A failure takes none of them back at once: another
+/// target may have found one of them stored, and be about to list a manifest that uses it.
 #[derive(Debug, Default)]
-pub(super) struct Unlisted(RefCell<BTreeSet<(PathBuf, Digest)>>);
+pub(super) struct Unlisted(RefCell<BTreeMap<PathBuf, BTreeSet<Digest>>>);
+
+impl Unlisted {
+    fn note(&self, root: &Path, digest: &Digest) {
+        let mut noted = self.0.borrow_mut();
+        noted.entry(root.to_owned()).or_default().insert(digest.clone());
+    }
+
+    fn forget(&self, root: &Path, listed: impl Fn(&Digest) -> bool) {
+        if let Some(noted) = self.0.borrow_mut().get_mut(root) {
+            noted.retain(|digest| !listed(digest));
+        }
+    }
+
+    /// Deletes them, when nothing is going to be listed any more. Another process may have found such a blob and
+    /// listed a manifest that uses it; then it stays, as it does while somebody else writes: a blob that nothing
+    /// refers to is no harm.
+    pub(super) fn take_back(&self, disk: &Disk) {
+        for (root, digests) in std::mem::take(&mut *self.0.borrow_mut()) {
+            let files = Files::at(&root);
+            let Ok(lock) = open_lock(&files.marker_path()) else {
+                continue;
+            };
+            if lock.try_lock().is_ok() {
+                remove_unused(files, disk, digests);
+            }
+        }
+    }
+}
 
 /// A change in progress; nobody else changes the layout until it is dropped.
 pub(super) struct Transaction<'a> {
@@ -50,12 +79,7 @@ impl<'a> Transaction<'a> {
         patience: Duration,
     ) -> Result<Self, StoreError> {
         let path = files.marker_path();
-        let lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(&path)
-            .or_else(|_| File::open(&path));
-        let lock = lock.map_err(|error| not_stored("lock", &path, &error))?;
+        let lock = open_lock(&path).map_err(|error| not_stored("lock", &path, &error))?;
         let deadline = Instant::now() + patience;
         loop {
             match lock.try_lock() {
@@ -78,22 +102,18 @@ impl<'a> Transaction<'a> {
 
     /// Stores a blob, unless it is there.
     pub(super) fn upload(&self, blob: &Blob) -> Result<(), StoreError> {
-        let stored = self.store(&blob.descriptor().digest, blob.bytes());
-        stored.inspect_err(|_| self.take_back())
+        self.store(&blob.descriptor().digest, blob.bytes())
     }
 
     /// Stores a manifest whose blobs are there, and lists it.
     pub(super) fn push(&self, manifest: &Manifest) -> Result<(), StoreError> {
         let parts = parts(manifest);
-        let pushed = self.check_parts(&parts).and_then(|()| {
-            self.store(manifest.digest(), manifest.bytes())?;
-            self.list(manifest)
+        self.check_parts(&parts)?;
+        self.store(manifest.digest(), manifest.bytes())?;
+        self.list(manifest)?;
+        self.unlisted.forget(self.files.root(), |digest| {
+            digest == manifest.digest() || parts.iter().any(|part| part.digest == *digest)
         });
-        pushed.inspect_err(|_| self.take_back())?;
-        let mut unlisted = self.unlisted.0.borrow_mut();
-        let listed =
-            |digest: &Digest| digest == manifest.digest() || parts.iter().any(|part| part.digest == *digest);
-        unlisted.retain(|(root, digest)| root != self.files.root() || !listed(digest));
         Ok(())
     }
 
@@ -119,7 +139,7 @@ impl<'a> Transaction<'a> {
         self.replace_index(&entries.without(&descriptor.digest))?;
         let mut candidates: BTreeSet<Digest> = parts.into_iter().map(|part| part.digest).collect();
         candidates.insert(descriptor.digest.clone());
-        self.remove_unused(candidates);
+        remove_unused(self.files, self.disk, candidates);
         Ok(())
     }
 
@@ -156,10 +176,7 @@ impl<'a> Transaction<'a> {
         let stored = stored.and_then(|()| self.disk.replace(&path, &self.draft(), bytes));
         // Known from here on, so that it is taken back should the name not become durable.
         if stored.is_ok() && is_new {
-            self.unlisted
-                .0
-                .borrow_mut()
-                .insert((self.files.root().to_owned(), digest.clone()));
+            self.unlisted.note(self.files.root(), digest);
         }
         let stored = stored.and_then(|()| self.disk.sync_directory(&directory));
         stored.map_err(|error| not_stored("store", &path, &error))
@@ -201,22 +218,18 @@ impl<'a> Transaction<'a> {
     fn draft(&self) -> PathBuf {
         self.files.root().join(DRAFT)
     }
+}
 
-    /// Deletes what was stored for manifests that are not listed. Another process may have found such a blob and
-    /// listed a manifest that uses it; then it stays.
-    fn take_back(&self) {
-        let root = self.files.root();
-        let unlisted = std::mem::take(&mut *self.unlisted.0.borrow_mut());
-        let (mine, others) = unlisted.into_iter().partition(|(path, _)| path == root);
-        *self.unlisted.0.borrow_mut() = others;
-        self.remove_unused(BTreeSet::into_iter(mine).map(|(_, digest)| digest).collect());
-    }
+/// The file whose lock writers hold.
+fn open_lock(path: &Path) -> io::Result<File> {
+    let lock = OpenOptions::new().read(true).write(true).open(path);
+    lock.or_else(|_| File::open(path))
+}
 
-    fn remove_unused(&self, candidates: BTreeSet<Digest>) {
-        for digest in unused(self.files, candidates) {
-            // A blob that nothing refers to is no harm.
-            let _ = self.disk.remove(&self.files.blob_path(&digest));
-        }
+fn remove_unused(files: Files<'_>, disk: &Disk, candidates: BTreeSet<Digest>) {
+    for digest in unused(files, candidates) {
+        // A blob that nothing refers to is no harm.
+        let _ = disk.remove(&files.blob_path(&digest));
     }
 }
 

@@ -10,8 +10,8 @@ use crate::base::failure::Cause;
 use crate::base::foreign::quote;
 use crate::base::limits::MANIFEST_BYTES;
 use crate::domain::oci::{
-    Descriptor, Digest, ImageRef, Manifest, ManifestError, ManifestView, MediaType, Place, Repository,
-    Subject,
+    Algorithm, Descriptor, Digest, ImageRef, Manifest, ManifestError, ManifestView, MediaType, Place,
+    Repository, Subject,
 };
 use crate::seams::{Logins, Resolved, StoreProblem};
 
@@ -30,6 +30,14 @@ impl<L: Logins> Registry<L> {
     /// Finds the manifest behind a name, by reading it: what a header says is never signed.
     pub(super) async fn find(&self, image: &ImageRef) -> Result<Resolved, Trouble> {
         let repository = repository(image.place())?;
+        let algorithm = image.digest().map_or(Algorithm::Sha256, Digest::algorithm);
+        if !algorithm.is_registered() {
+            let found = format!(
+                "expected a digest by sha256 or sha512, found one by {}",
+                algorithm.name()
+            );
+            return Err(Trouble::usage(found).hint("name the image by its tag or its sha256 digest"));
+        }
         let reference = match (image.digest(), image.tag()) {
             (Some(digest), _) => digest.to_string(),
             (None, Some(tag)) => tag.to_string(),
@@ -43,7 +51,7 @@ impl<L: Logins> Registry<L> {
             return Err(another(digest, None, &answer));
         }
         let media_type = manifest_type(&answer)?;
-        let manifest = self.parse(repository, answer, &media_type)?;
+        let manifest = self.parse(repository, answer, &media_type)?.named_by(algorithm);
         Ok(Resolved {
             subject: Subject::of(image.place().clone(), &manifest),
             manifest,
@@ -68,7 +76,8 @@ impl<L: Logins> Registry<L> {
                 Some(media_type.as_str()),
             ));
         }
-        self.parse(repository, answer, &media_type)
+        let manifest = self.parse(repository, answer, &media_type)?;
+        Ok(manifest.named_by(descriptor.digest.algorithm()))
     }
 
     /// Reads a blob whose digest and size are known.

@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::credentials::IdentityError;
-use super::http::{EMPTY, TOO_LARGE};
+use super::http::{ANOTHER, EMPTY, TOO_LARGE};
 use crate::base::failure::{Class, Classified};
 use crate::base::foreign::{Foreign, quote};
 
@@ -271,7 +271,7 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     }
     let text = last.to_string();
     match text.as_str() {
-        TOO_LARGE | EMPTY => text,
+        TOO_LARGE | EMPTY | ANOTHER => text,
         _ => Foreign::new(text).quote().to_string(),
     }
 }

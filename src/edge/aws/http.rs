@@ -15,7 +15,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::ErrorKind;
 
-use crate::base::limits::MEBIBYTE;
+use crate::base::json;
+use crate::base::limits::{Bounds, MEBIBYTE};
 use crate::edge::net::Addresses;
 use crate::seams::Event;
 
@@ -28,6 +29,13 @@ pub(super) const TOO_LARGE: &str = "the answer is larger than 2 MiB";
 /// The text of the error for a good status without a body, which no operation used here ever has: a list that is
 /// not there must not be read as an empty one.
 pub(super) const EMPTY: &str = "the answer has a good status and no body";
+
+/// The text of the error for an answer to a question about revocations that is about something else.
+pub(super) const ANOTHER: &str = "the answer is not about revocations";
+
+/// The operation whose answer is looked at before the SDK does, and the member that is its answer.
+const REVOCATIONS: &str = "GetRevocationStatus";
+const REVOKED: &str = "revokedEntities";
 
 /// Is told of each request before it is sent.
 #[derive(Clone)]
@@ -115,6 +123,7 @@ impl Wire {
 
     async fn send(self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
         self.tell(&request);
+        let asked = operation(&request);
         let request = request.try_into_http1x().map_err(user)?;
         let request = request.map(|body| body.bytes().map(<[u8]>::to_vec).unwrap_or_default());
         let request = reqwest::Request::try_from(request).map_err(transport)?;
@@ -123,8 +132,27 @@ impl Wire {
         if answer.status() == reqwest::StatusCode::TOO_MANY_REQUESTS {
             self.throttled.fetch_add(1, Ordering::Relaxed);
         }
-        read(answer).await
+        let response = read(answer).await?;
+        if asked == REVOCATIONS && response.status().is_success() {
+            unmistakable(response.body().bytes().unwrap_or_default())?;
+        }
+        Ok(response)
     }
+}
+
+/// Refuses an object that could be read as "nothing is revoked" though it does not say so: one that says other things
+/// and lacks the list, or holds a key twice. What is no object the SDK refuses.
+fn unmistakable(body: &[u8]) -> Result<(), ConnectorError> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Ok(());
+    }
+    let another = || ConnectorError::other(ANOTHER.into(), None);
+    let document = json::read(body, Bounds::SMALL_DOCUMENT).map_err(|_| another())?;
+    let answer = document.cursor().object().map_err(|_| another())?;
+    if answer.optional(REVOKED).is_some() || answer.members().next().is_none() {
+        return Ok(());
+    }
+    Err(another())
 }
 
 impl HttpConnector for Wire {
@@ -149,7 +177,7 @@ fn operation(request: &HttpRequest) -> &'static str {
     if path.ends_with("/signing-jobs/with-payload") {
         "SignPayload"
     } else if path.ends_with("/revocations") {
-        "GetRevocationStatus"
+        REVOCATIONS
     } else if path.contains("/signing-profiles/") {
         "GetSigningProfile"
     } else {

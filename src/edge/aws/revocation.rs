@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use aws_sdk_signerdata::Client;
+use aws_sdk_signerdata::operation::RequestId as _;
 use aws_smithy_types::DateTime;
 use tokio::sync::OnceCell;
 
@@ -82,7 +83,7 @@ impl SignerRevocation {
             .send()
             .await;
         match answer {
-            Ok(answer) => judge(answer.revoked_entities),
+            Ok(answer) => judge(answer.revoked_entities.as_deref(), answer.request_id()),
             Err(error) => {
                 let error = ServiceError::of(SERVICE, OPERATION, &error);
                 RevocationAnswer::Unknown(unknown(&error, profile_version))
@@ -110,16 +111,17 @@ impl SignerRevocation {
     }
 }
 
-/// What a list of revoked entities means. One that is absent is not an empty one: the service writes `[]` where
-/// nothing is revoked, and an answer without it could be anybody's.
-fn judge(revoked: Option<Vec<String>>) -> RevocationAnswer {
+/// What a list of revoked entities means. The service's model does not demand the list, so one that is absent is an
+/// empty one, but only in an answer that is the service's own: it carries a request id, and says nothing else
+/// (the connector sees to that). Anything that merely answers 200 to everything is no witness.
+fn judge(revoked: Option<&[String]>, request_id: Option<&str>) -> RevocationAnswer {
     match revoked {
-        None => {
-            let error = ServiceError::lacking(SERVICE, OPERATION, "revokedEntities");
+        None if request_id.is_none() => {
+            let error = ServiceError::lacking(SERVICE, OPERATION, "revokedEntities and no request id");
             RevocationAnswer::Unknown(chain(&error))
         }
-        Some(revoked) if revoked.is_empty() => RevocationAnswer::Good,
-        Some(revoked) => RevocationAnswer::Revoked(revoked.into_iter().map(Foreign::new).collect()),
+        None | Some([]) => RevocationAnswer::Good,
+        Some(revoked) => RevocationAnswer::Revoked(revoked.iter().map(Foreign::new).collect()),
     }
 }
 

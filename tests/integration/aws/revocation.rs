@@ -92,6 +92,31 @@ async fn a_question_is_asked_once_a_run() {
     asked.stage.close();
 }
 
+/// An answer that carries what every answer of AWS does.
+fn identified(body: &serde_json::Value) -> Fault {
+    let answer = Response::json(200, body).with("x-amzn-requestid", "5808635f-05de-4207-a891-c95f827b50f4");
+    Fault::Answer(answer)
+}
+
+#[tokio::test]
+async fn a_list_that_is_left_out_is_an_empty_one_in_the_services_own_answer_alone() {
+    for body in [
+        json!({}),
+        json!({ "revokedEntities": null }),
+        json!({ "revokedEntities": [], "new": 1 }),
+    ] {
+        let asked = asked().await;
+        let service = ("signer-data", "GetRevocationStatus");
+        asked
+            .stage
+            .world
+            .fault(service.0, service.1, When::Always, identified(&body));
+        let answer = asked.room.revocation().answer(&asked.question).await;
+        assert_eq!(answer, RevocationAnswer::Good, "{body}");
+        asked.stage.close();
+    }
+}
+
 #[tokio::test]
 async fn a_revocation_service_that_does_not_answer_well_says_nothing() {
     for (fault, message, calls) in [
@@ -106,12 +131,25 @@ async fn a_revocation_service_that_does_not_answer_well_says_nothing() {
         ),
         (
             Fault::Answer(Response::json(200, &json!({}))),
-            "the answer holds no revokedEntities",
+            "the answer holds no revokedEntities and no request id",
             1,
         ),
         (
             Fault::Answer(Response::json(200, &json!({ "revokedEntities": null }))),
-            "the answer holds no revokedEntities",
+            "the answer holds no revokedEntities and no request id",
+            1,
+        ),
+        (
+            identified(&json!({ "message": "all is well" })),
+            "the answer is not about revocations",
+            1,
+        ),
+        (
+            Fault::edit(|answer| {
+                let twice = r#"{"revokedEntities":["arn:x"],"revokedEntities":[]}"#;
+                *answer = answer.clone().body(twice);
+            }),
+            "the answer is not about revocations",
             1,
         ),
         (

@@ -75,6 +75,12 @@ pub(super) fn open(
     .map_err(cause)
 }
 
+/// Whether credentials may come from the profile files of the AWS SDKs.
+pub(super) fn may_use_profiles(settings: &AwsSettings, scene: &Scene<'_>) -> bool {
+    let source = || IdTokenSource::find(scene.host, scene.environment, settings.id_token.as_deref());
+    settings.roles.is_empty() || matches!(source(), Ok(None))
+}
+
 /// A role is assumed with the job's token where the host has one, else with the credentials that are there.
 fn base(settings: &AwsSettings, region: &Region, wire: &Wire<'_>, scene: &Scene<'_>) -> Result<Base, Cause> {
     let named = settings.id_token.as_deref();

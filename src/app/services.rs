@@ -50,7 +50,8 @@ impl Services {
         if registries.is_empty() && !ours && !judges {
             return Ok(Self::offline());
         }
-        let found = overrides::found(scene.environment);
+        let profiles = identity::may_use_profiles(&settings.aws, scene);
+        let found = overrides::found(scene.environment, profiles);
         if settings.overrides == Overrides::Refuse && !found.is_empty() {
             return Err(overrides::refusal(&found));
         }

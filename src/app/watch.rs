@@ -1,10 +1,14 @@
 //! The observer of a job: progress to the writer, requests counted for the report, panics turned into a failure.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use futures_util::FutureExt as _;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::Scene;
 use super::backends::AnyStore;
@@ -22,17 +26,26 @@ type Counts = BTreeMap<&'static str, BTreeMap<&'static str, u64>>;
 pub(super) struct Watch<'a> {
     writer: &'a Writer,
     counter: Counter,
+    repeated: RefCell<UnboundedReceiver<Event>>,
 }
 
-/// Counts requests, from whatever thread they are told.
-#[derive(Clone, Default)]
-pub(super) struct Counter(Arc<Mutex<Counts>>);
+/// Counts requests and passes on which are repeated, from whatever thread they are told.
+#[derive(Clone)]
+pub(super) struct Counter {
+    counts: Arc<Mutex<Counts>>,
+    repeated: UnboundedSender<Event>,
+}
 
 impl Counter {
     pub(super) fn count(&self, event: &Event) {
-        if let Event::Request { service, operation } = event {
-            let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            *counts.entry(service).or_default().entry(operation).or_default() += 1;
+        match event {
+            Event::Request { service, operation } => {
+                let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+                *counts.entry(service).or_default().entry(operation).or_default() += 1;
+            }
+            // Nobody listens any more when the job has ended.
+            Event::Retry { .. } => drop(self.repeated.send(event.clone())),
+            _ => {}
         }
     }
 }
@@ -45,9 +58,14 @@ impl Observer for Counter {
 
 impl<'a> Watch<'a> {
     pub(super) fn new(scene: &Scene<'a>) -> Self {
+        let (sender, receiver) = unbounded_channel();
         Self {
             writer: scene.writer,
-            counter: Counter::default(),
+            counter: Counter {
+                counts: Arc::default(),
+                repeated: sender,
+            },
+            repeated: RefCell::new(receiver),
         }
     }
 
@@ -77,7 +95,7 @@ impl<'a> Watch<'a> {
     ) -> Result<RunReport, Cause> {
         let mut report = self.to_its_end(job).await?;
         report.findings.extend(services.findings.iter().cloned());
-        let mut counts = self.counter.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counter.counts.lock().unwrap_or_else(PoisonError::into_inner);
         report.requests = std::mem::take(&mut *counts);
         drop(counts);
         Ok(report)
@@ -85,10 +103,26 @@ impl<'a> Watch<'a> {
 
     /// Waits for work; a panic in it becomes an error whose payload nobody sees.
     pub(super) async fn to_its_end<T>(&self, work: impl Future<Output = T>) -> Result<T, Cause> {
-        let ended = AssertUnwindSafe(Box::pin(work)).catch_unwind().await;
+        let work = Box::pin(work);
+        let shown = async {
+            tokio::select! {
+                biased;
+                ended = work => ended,
+                never = std::future::poll_fn(|context| self.show_repeated(context)) => match never {},
+            }
+        };
+        let ended = AssertUnwindSafe(shown).catch_unwind().await;
         self.writer.clear();
         self.writer.close_groups();
         ended.map_err(|_| super::bug("the job ended in the middle"))
+    }
+
+    /// Shows requests that are repeated, for as long as the job goes on.
+    fn show_repeated(&self, context: &mut Context<'_>) -> Poll<Infallible> {
+        while let Poll::Ready(Some(event)) = self.repeated.borrow_mut().poll_recv(context) {
+            self.writer.on(&event);
+        }
+        Poll::Pending
     }
 }
 

@@ -50,7 +50,7 @@ pub enum Event {
         operation: &'static str,
         /// Which attempt comes next, from 2.
         attempt: u32,
-        /// Milliseconds until then.
+        /// Milliseconds until then; 0 where it is sent now.
         wait_ms: u64,
     },
 }

@@ -32,6 +32,10 @@ pub const REGISTER: &[Variable] = &[
         "a PEM file of certificate roots besides the embedded ones",
     ),
     shown(
+        "AWS_CONFIG_FILE",
+        "the AWS SDKs' configuration file, for credentials that are there already; default `~/.aws/config`",
+    ),
+    shown(
         "AWS_DEFAULT_REGION",
         "the AWS region, where `AWS_REGION` is not set",
     ),
@@ -56,8 +60,16 @@ pub const REGISTER: &[Variable] = &[
         "`true`: the variables above do not count",
     ),
     shown(
+        "AWS_PROFILE",
+        "which profile of the AWS SDKs' files gives credentials, for credentials that are there already",
+    ),
+    shown(
         "AWS_REGION",
         "the AWS region, where neither `region` nor a profile's ARN names one",
+    ),
+    shown(
+        "AWS_SHARED_CREDENTIALS_FILE",
+        "the AWS SDKs' credentials file, for credentials that are there already; default `~/.aws/credentials`",
     ),
     shown(
         "AWS_USE_DUALSTACK_ENDPOINT",

@@ -50,6 +50,11 @@ pub fn read_named(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
     Ok(bytes)
 }
 
+/// Whether there is a file; one that cannot be looked at counts as none.
+pub fn file_is_there(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,7 +28,7 @@ mod writer;
 
 pub use build::HostFacts;
 pub use env::{Environment, EnvironmentError, REGISTER, Variable, register_table};
-pub use files::{FileError, read_named};
+pub use files::{FileError, file_is_there, read_named};
 pub use handed::{Found, Room, read_input};
 pub use id_token::{IdTokenError, IdTokenSource, ServiceProblem, secret_named};
 pub use output_dir::{OutputDir, OutputError};

@@ -306,9 +306,14 @@ impl Observer for Writer {
                 operation,
                 attempt,
                 wait_ms,
-            } => self.step(&format!(
-                "{service} {operation}: attempt {attempt} in {wait_ms} ms"
-            )),
+            } => {
+                let wait = if *wait_ms > 0 {
+                    format!(" in {wait_ms} ms")
+                } else {
+                    String::new()
+                };
+                self.step(&format!("{service} {operation}: attempt {attempt}{wait}"));
+            }
             Event::StepStarted { .. } | Event::StepDone { .. } | Event::Request { .. } => {}
         }
     }

@@ -30,6 +30,11 @@ impl Proxy {
         self.names.lock().unwrap().insert(format!("{name}:443"), to);
     }
 
+    /// Whether a `name:port` leads somewhere.
+    pub fn leads(&self, name: &str) -> bool {
+        self.names.lock().unwrap().contains_key(name)
+    }
+
     /// Every `name:port` that was asked for, those that lead nowhere included.
     pub fn dialled(&self) -> Vec<String> {
         self.dialled.lock().unwrap().clone()

@@ -39,7 +39,7 @@ fn staying() -> [(&'static str, Fault, &'static [i32]); 3] {
 }
 
 /// No attestation without a signature on it, and each signature once.
-fn assert_clean(stage: &Stage, cell: &str) {
+pub(super) fn assert_clean(stage: &Stage, cell: &str) {
     let mut signatures = std::collections::BTreeMap::<String, usize>::new();
     for (digest, stored) in stage.registry.manifests("web") {
         let manifest: serde_json::Value = serde_json::from_slice(&stored.bytes).unwrap();

@@ -16,6 +16,9 @@ mod bad_input;
 mod counts;
 mod faults;
 mod happy;
+mod identities;
+mod registries;
+mod stopped;
 
 /// A world with AWS and one ECR registry, and a directory to run in.
 struct Stage {
@@ -100,6 +103,50 @@ impl Stage {
         ended
     }
 
+    /// The same job on a host that says nothing of itself but these variables, with the network as it is here.
+    fn elsewhere(&self, args: &[&str], variables: &[(&str, &str)]) -> Command {
+        let mut command = self.command(args);
+        for name in [
+            "GITHUB_ACTIONS",
+            "GITHUB_REPOSITORY",
+            "GITHUB_RUN_ID",
+            "ACTIONS_ID_TOKEN_REQUEST_URL",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+        ] {
+            command.env_remove(name);
+        }
+        command.envs(variables.iter().copied());
+        command
+    }
+
+    /// The arguments of a run without a role: profile, trust, provenance.
+    fn signing<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
+        let store = self.root.path().to_str().unwrap();
+        let mut args = vec!["run", "--signing-profile", PROFILE, "--trust-store", store];
+        args.extend(["--builder-id", "https://example.com/builder"]);
+        args.extend(["--source", "https://example.com/source"]);
+        args.extend(more);
+        args
+    }
+
+    /// `verify` with role and profile.
+    fn verify(&self, more: &[&str]) -> Ended {
+        let store = self.root.path().to_str().unwrap();
+        let mut args = vec!["verify", "--role-arn", ROLE, "--signing-profile", PROFILE];
+        args.extend(["--trust-store", store]);
+        args.extend(more);
+        self.call(&args)
+    }
+
+    /// How often an operation was asked, by any service.
+    fn asked(&self, operation: &str) -> usize {
+        let entries = self.world.ledger().entries();
+        entries
+            .iter()
+            .filter(|entry| entry.operation == operation)
+            .count()
+    }
+
     fn call(&self, args: &[&str]) -> Ended {
         self.finish(&mut self.command(args))
     }
@@ -146,9 +193,11 @@ impl Stage {
     }
 
     fn assert_nobody_else_was_dialled(&self) {
+        let proxy = self.aws.proxy().unwrap();
         let known = ["amazonaws.com:443", "githubusercontent.com:443"];
-        for name in self.aws.proxy().unwrap().dialled() {
-            assert!(known.iter().any(|known| name.ends_with(known)), "{name}");
+        for name in proxy.dialled() {
+            let ours = known.iter().any(|known| name.ends_with(known)) || proxy.leads(&name);
+            assert!(ours, "{name}");
         }
     }
 

@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
@@ -330,35 +329,75 @@ impl Aws {
             .map(|names| std::fs::read(names.root.path()).unwrap())
     }
 
-    /// Puts an ECR registry of an account under its real name; it takes the logins that the ECR API gives.
-    ///
-    /// Blobs come from the registry itself: the storage of [`Registry`] is on a loopback address, where a registry
-    /// with a public name must not send anybody.
+    /// Puts an ECR registry of an account under its real name; it takes the logins that the ECR API gives. Blobs come
+    /// from the registry itself.
     pub fn registry(&self, world: &World, account: &str) -> (String, Arc<Registry>) {
-        let names = self.names.as_ref().unwrap();
         let name = format!("{account}.dkr.ecr.{REGION}.amazonaws.com");
         let quirks = Quirks {
             blobs_elsewhere: false,
-            relative_location: true,
-            realm: Some(format!("https://{name}/")),
             ..Quirks::ecr()
         };
-        let registry = world.registry_tls(quirks, &names.authority.server(&[&name]));
-        let host = registry.host();
-        let port = host
-            .as_str()
-            .rsplit(':')
-            .next()
-            .and_then(|port| port.parse().ok());
-        names
-            .proxy
-            .lead(&name, SocketAddr::from(([127, 0, 0, 1], port.unwrap())));
-        let told = Arc::clone(&registry);
-        self.cloud
-            .state()
-            .on_registry_login
-            .push(Arc::new(move |login| told.accept(login)));
+        let registry = self.ecr(world, &name, quirks);
         (name, registry)
+    }
+
+    /// Puts an ECR registry under a name; with `blobs_elsewhere` its blobs are on S3, under a real name too.
+    pub fn ecr(&self, world: &World, name: &str, quirks: Quirks) -> Arc<Registry> {
+        let registry = self.registry_named(world, name, quirks);
+        let told = Arc::clone(&registry);
+        let tell: Told = Arc::new(move |login| told.accept(login));
+        self.cloud.state().on_registry_login.push(tell);
+        registry
+    }
+
+    /// Puts a registry under a name; it takes only the logins it is told of.
+    pub fn registry_named(&self, world: &World, name: &str, quirks: Quirks) -> Arc<Registry> {
+        let names = self.names.as_ref().unwrap();
+        let label = name.split('.').next().unwrap_or_default();
+        let storage_name = format!("prod-{label}-starport-layer-bucket.s3.{REGION}.amazonaws.com");
+        let quirks = Quirks {
+            relative_location: true,
+            ..quirks
+        };
+        let (registry, address, storage) =
+            world.registry_by_name(quirks, &storage_name, &names.authority, name);
+        names.proxy.lead(name, address);
+        names.proxy.lead(&storage_name, storage);
+        registry
+    }
+
+    /// Puts the services under other names too: `name` gets what a service is called (`sts`, `api.ecr`, `signer`,
+    /// `data-signer`).
+    pub fn also_as(&self, world: &World, name: impl Fn(&str) -> String) {
+        let names = self.names.as_ref().unwrap();
+        for (service, _, called) in self.cloud.services() {
+            let name = name(called);
+            let address = world.serve_tls(service, names.authority.server(&[&name]));
+            names.proxy.lead(&name, address);
+        }
+    }
+
+    /// An identity token of the job, for an audience.
+    pub fn id_token(&self, audience: &str) -> String {
+        let cloud = &self.cloud;
+        cloud
+            .issuer
+            .token(self.issuer(), audience, cloud.now(), cloud.next())
+    }
+
+    /// Credentials of a role's session, as a build container or an earlier step has them.
+    pub fn session(&self, role: &str) -> (String, sigv4::Known) {
+        let number = self.cloud.next();
+        let known = sigv4::Known {
+            secret: format!("{CANARY}/secret/{number}"),
+            session: Some(format!("{CANARY}+session+{number}==")),
+            expires: self.cloud.now() + 3_600,
+            arn: format!("arn:aws:sts::{ACCOUNT}:assumed-role/{role}/ambient"),
+        };
+        let key = format!("ASIAX{number:015}");
+        let credentials = &mut self.cloud.state().credentials;
+        credentials.insert(key.clone(), known.clone());
+        (key, known)
     }
 }
 

@@ -366,6 +366,17 @@ impl Signer {
     }
 }
 
+impl Cloud {
+    /// An envelope by a profile of our account over a payload, as the service makes them for whoever asks; its job is
+    /// known to the service.
+    pub fn sign_as(self: &Arc<Self>, profile: &str, payload: &[u8]) -> Vec<u8> {
+        let signer = Signer::control(Arc::clone(self));
+        let profile = signer.profile(ACCOUNT, profile).unwrap();
+        let signed = signer.signature(&profile, payload.to_vec(), ACCOUNT);
+        STANDARD.decode(signed["signature"].as_str().unwrap()).unwrap()
+    }
+}
+
 fn shown(profile: &Profile) -> Value {
     json!({
         "profileName": profile.name,

@@ -5,6 +5,7 @@ mod login;
 mod quirks;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use content::subject_of;
 
 use super::World;
 use super::http::{Request, Response, Service};
+use super::pki::TlsAuthority;
 
 /// A manifest that is stored.
 #[derive(Clone, Debug)]
@@ -67,9 +69,10 @@ impl State {
 pub struct Registry {
     quirks: Quirks,
     state: Mutex<State>,
-    address: OnceLock<std::net::SocketAddr>,
+    address: OnceLock<SocketAddr>,
     storage: OnceLock<String>,
     scheme: &'static str,
+    name: Option<String>,
 }
 
 /// Where blobs are served from, when not by the registry.
@@ -108,6 +111,28 @@ impl World {
             .set(format!("https://localhost:{}", storage.port()));
         registry
     }
+
+    /// Boots a registry that is reached by name, and its blob storage under another name; returns their addresses.
+    pub fn registry_by_name(
+        &self,
+        quirks: Quirks,
+        storage_name: &str,
+        authority: &TlsAuthority,
+        name: &str,
+    ) -> (Arc<Registry>, SocketAddr, SocketAddr) {
+        let mut registry = Registry::new(quirks, "https");
+        let known = Arc::get_mut(&mut registry).unwrap();
+        known.name = Some(name.to_owned());
+        let service = Arc::clone(&registry) as Arc<dyn Service>;
+        let address = self.serve_tls(service, authority.server(&[name]));
+        let _ = registry.address.set(address);
+        let storage = Arc::new(Storage {
+            registry: Arc::clone(&registry),
+        });
+        let storage = self.serve_tls(storage, authority.server(&[storage_name]));
+        let _ = registry.storage.set(format!("https://{storage_name}"));
+        (registry, address, storage)
+    }
 }
 
 impl Registry {
@@ -118,11 +143,16 @@ impl Registry {
             address: OnceLock::new(),
             storage: OnceLock::new(),
             scheme,
+            name: None,
         })
     }
 
-    /// The host and port to write in an image's name; `localhost` with TLS, whose certificate names it.
+    /// The host and port to write in an image's name: its own name if it has one; `localhost` with TLS, whose
+    /// certificate names it.
     pub fn host(&self) -> RegistryHost {
+        if let Some(name) = &self.name {
+            return name.parse().unwrap();
+        }
         let address = self.address.get().unwrap();
         let text = if self.scheme == "https" {
             format!("localhost:{}", address.port())

@@ -113,6 +113,12 @@ pub struct Resolved {
     reason = "the runtime is single-threaded; nothing needs Send"
 )]
 pub trait ReadStore {
+    /// Is told which images are going to be resolved, so that a store that can answer for many at once does; never
+    /// fails, and need not be called. An answer got so is handed out once.
+    async fn foresee(&self, images: &[ImageRef]) {
+        let _ = images;
+    }
+
     /// Finds the manifest behind a name. With tag and digest, the digest counts; whether the tag agrees is the
     /// caller's question.
     ///

@@ -21,7 +21,7 @@ pub(super) struct Named<'a> {
 impl<'a> Named<'a> {
     /// Reads everything that names images, and the profile's name.
     pub(super) fn read(asked: &'a Asked, scene: &Scene<'_>) -> Result<Self, Cause> {
-        let targets = images::targets(&asked.images, asked.repository.as_ref(), scene)?;
+        let targets = images::asked(asked, scene)?;
         Ok(Self {
             profile: services::profile(&asked.services)?,
             scopes: trust::scopes(&targets, asked.repository.as_ref()),

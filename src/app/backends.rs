@@ -2,6 +2,7 @@
 
 use super::logins::AnyLogins;
 use crate::domain::oci::{Blob, Descriptor, Digest, ImageRef, Manifest, Place, Subject};
+use crate::edge::aws::ecr_images::EcrImages;
 use crate::edge::layout::Layout;
 use crate::edge::registry::Registry;
 use crate::seams::{OwnReferrer, ReadStore, Resolved, StoreError, StoreProblem, WriteStore};
@@ -12,6 +13,8 @@ pub(super) struct AnyStore {
     layout: Layout,
     /// None where no target is in a registry.
     registry: Option<Registry<AnyLogins>>,
+    /// None where there is no identity for AWS.
+    ecr: Option<EcrImages>,
 }
 
 /// The store of a place.
@@ -21,10 +24,11 @@ enum Chosen<'a> {
 }
 
 impl AnyStore {
-    pub(super) fn new(registry: Option<Registry<AnyLogins>>) -> Self {
+    pub(super) fn new(registry: Registry<AnyLogins>, ecr: Option<EcrImages>) -> Self {
         Self {
             layout: Layout::default(),
-            registry,
+            registry: Some(registry),
+            ecr,
         }
     }
 
@@ -43,7 +47,16 @@ impl AnyStore {
 }
 
 impl ReadStore for AnyStore {
+    async fn foresee(&self, images: &[ImageRef]) {
+        if let Some(ecr) = &self.ecr {
+            Box::pin(ecr.read_ahead(images)).await;
+        }
+    }
+
     async fn resolve(&self, image: &ImageRef) -> Result<Resolved, StoreError> {
+        if let Some(read) = self.ecr.as_ref().and_then(|ecr| ecr.take(image)) {
+            return read;
+        }
         match self.of(image.place())? {
             Chosen::Layout(layout) => layout.resolve(image).await,
             Chosen::Registry(registry) => Box::pin(registry.resolve(image)).await,

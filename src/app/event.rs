@@ -26,7 +26,8 @@ pub(super) fn may_sign(settings: &RunSettings, scene: &Scene<'_>) -> Result<Opti
 
 /// The images that would have been signed, and why none is.
 fn skipped(settings: &RunSettings, why: &str, scene: &Scene<'_>) -> Result<Finished, Cause> {
-    let targets = images::targets(&settings.asked.images, settings.asked.repository.as_ref(), scene)?;
+    let asked = &settings.asked;
+    let targets = images::asked(asked, scene)?;
     let mut finished = Finished::empty("run", Verdict::SkippedUntrusted);
     finished.report.targets = targets
         .into_iter()

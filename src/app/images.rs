@@ -2,7 +2,7 @@
 
 use super::{Scene, handed};
 use crate::base::failure::Cause;
-use crate::cli::{ImageKind, ImageText};
+use crate::cli::{Asked, ImageKind, ImageText};
 use crate::domain::handoff::Format;
 use crate::domain::oci::Repository;
 use crate::job::{self, ImageInput, Naming, Part, Target};
@@ -27,12 +27,9 @@ impl Read<'_> {
 }
 
 /// Reads everything that names images, and says which they are.
-pub(super) fn targets(
-    images: &[ImageText],
-    repository: Option<&Repository>,
-    scene: &Scene<'_>,
-) -> Result<Vec<Target>, Cause> {
-    let read = read(images, repository, scene)?;
+pub(super) fn asked(asked: &Asked, scene: &Scene<'_>) -> Result<Vec<Target>, Cause> {
+    let region = asked.services.aws.region.as_deref();
+    let read = read(&asked.images, asked.repository.as_ref(), region, scene)?;
     job::name_targets(read.naming()).map_err(|error| Cause::of(&error))
 }
 
@@ -40,6 +37,7 @@ pub(super) fn targets(
 pub(super) fn read<'a>(
     images: &[ImageText],
     repository: Option<&'a Repository>,
+    region: Option<&str>,
     scene: &Scene<'_>,
 ) -> Result<Read<'a>, Cause> {
     let mut inputs = Vec::new();
@@ -54,14 +52,14 @@ pub(super) fn read<'a>(
             }),
         }
     }
-    let region = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-    let region = region.iter().find_map(|name| scene.environment.get(name));
+    let variables = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+    let environment = variables.iter().find_map(|name| scene.environment.get(name));
     let format = images.iter().find_map(|image| image.format);
     Ok(Read {
         inputs,
         format,
         repository,
-        region: region.map(ToOwned::to_owned),
+        region: region.or(environment).map(ToOwned::to_owned),
     })
 }
 

@@ -123,7 +123,7 @@ async fn dispatch(invocation: Invocation, scene: &Scene<'_>) -> Result<u8, Cause
         Settings::Verify(settings) => verify::verify(&settings, scene).await,
         Settings::Inspect(settings) => inspect::inspect(&settings, scene).await,
         Settings::Explain(settings) => explain::explain(&settings, scene).await,
-        Settings::Targets(settings) => targets::targets(&settings, scene),
+        Settings::Targets(settings) => targets::targets(&settings, scene).await,
         Settings::Print(page) => Ok(print(scene.writer, &page)),
     }
 }

@@ -79,7 +79,7 @@ impl Services {
         };
         let registry = Registry::new(client, addresses, options, logins, Rc::new(counter));
         Ok(Self {
-            store: AnyStore::new(Some(registry)),
+            store: AnyStore::new(registry, aws.as_ref().map(Aws::images)),
             revocation: match &aws {
                 Some(aws) => AnyRevocation::Aws(Box::new(aws.revocation())),
                 None => AnyRevocation::NotChecked(NotChecked),

@@ -92,10 +92,23 @@ pub(super) fn services(
             why: "a signing profile is for the signer aws",
         });
     }
+    let services = unsigned(args, origins)?;
+    let profile = signer.signing_profile.clone();
+    Ok(ServiceSettings {
+        aws: AwsSettings {
+            profile,
+            ..services.aws
+        },
+        ..services
+    })
+}
+
+/// The same for commands that have nothing to do with a signer.
+pub(super) fn unsigned(args: ServiceArgs, origins: &Origins) -> Result<ServiceSettings, CliError> {
     let overrides = args.aws.overrides;
     let registry = args.registry;
     Ok(ServiceSettings {
-        aws: aws(args.aws, signer.signing_profile.clone(), origins)?,
+        aws: aws(args.aws, origins)?,
         registry: RegistrySettings {
             plain_http: registry.plain_http,
             login: login(
@@ -109,7 +122,7 @@ pub(super) fn services(
     })
 }
 
-fn aws(args: AwsArgs, profile: Option<String>, origins: &Origins) -> Result<AwsSettings, CliError> {
+fn aws(args: AwsArgs, origins: &Origins) -> Result<AwsSettings, CliError> {
     if args.session_policy == SessionPolicy::Auto {
         return Err(CliError::NotYet {
             what: format!("{} auto", origins.spell("session-policy")),
@@ -125,7 +138,7 @@ fn aws(args: AwsArgs, profile: Option<String>, origins: &Origins) -> Result<AwsS
         });
     }
     Ok(AwsSettings {
-        profile,
+        profile: None,
         roles: args.role_arn.into_iter().chain(args.role_chain).collect(),
         session_name: args.role_session_name,
         duration: args.role_duration.0,

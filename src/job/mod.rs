@@ -28,6 +28,7 @@ mod settings;
 mod sign;
 mod standing;
 mod stop;
+mod tags;
 mod targets;
 mod tell;
 mod trust_files;
@@ -47,7 +48,7 @@ pub use settings::{
     Surroundings, Target, Trust, VerifyJob,
 };
 pub use stop::{Signal, Stop, Stopper, stop_channel};
-pub use targets::{ListedTarget, list_targets, targets_json, targets_matrix, targets_text};
+pub use targets::{ListedTarget, list_targets, resolve_targets, targets_json, targets_matrix, targets_text};
 pub use trust_files::{default_store, notation_files, policy_file};
 pub use verify::verify;
 

@@ -104,10 +104,12 @@ pub fn name_targets(naming: Naming<'_>) -> Result<Vec<Target>, NameError> {
     Ok(images.iter().map(target).collect())
 }
 
-fn target(image: &NamedImage) -> Target {
+/// The target that an image is.
+pub(super) fn target(image: &NamedImage) -> Target {
     let places: Vec<String> = image.sources.iter().map(place).collect();
     Target {
         image: image.image(),
+        tags: image.tags.clone(),
         named: match image.sources.as_slice() {
             [only] if matches!(only.format, "list" | "names") && image.tags.len() < 2 => only.text.clone(),
             _ => image.image().to_string(),

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use super::{Recursive, Target};
+use super::tags::{self, Stray};
+use super::{Recursive, Stop, Target};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::Foreign;
 use crate::base::limits;
-use crate::domain::oci::{Descriptor, Digest, Manifest, ManifestView, Subject};
+use crate::domain::oci::{Descriptor, Digest, ImageRef, Manifest, ManifestView, Subject, Tag};
 use crate::seams::{ReadStore, Resolved};
 
 /// The annotation by which BuildKit marks the attestations it puts into an index (BuildKit, "Attestation storage").
@@ -27,6 +28,10 @@ pub(super) struct Unit {
     pub(super) children: Vec<Descriptor>,
     /// `org.opencontainers.image.created`.
     pub(super) created: Option<Foreign>,
+    /// The tags that what was named was named by.
+    pub(super) tags: Vec<Tag>,
+    /// Those of them that stand beside a digest and point elsewhere.
+    pub(super) strays: Vec<Stray>,
 }
 
 impl Unit {
@@ -52,6 +57,8 @@ impl Unit {
             root,
             children,
             created,
+            tags: Vec::new(),
+            strays: Vec::new(),
         }
     }
 }
@@ -59,6 +66,26 @@ impl Unit {
 /// Whether an index's entry is an image for a platform, not an attestation that BuildKit keeps beside it.
 fn is_platform(entry: &Descriptor) -> bool {
     !entry.annotations.contains_key(BUILDKIT_REFERENCE_TYPE)
+}
+
+/// Tells the store which images are going to be resolved, unless a signal comes first.
+pub(super) async fn foresee(store: &impl ReadStore, targets: &[Target], stop: &Stop) {
+    let tags = targets.iter().flat_map(|target| {
+        target
+            .tags
+            .iter()
+            .map(|tag| tags::tagged(target.image.place(), tag))
+    });
+    let images: Vec<ImageRef> = targets
+        .iter()
+        .map(|target| target.image.clone())
+        .chain(tags)
+        .collect();
+    tokio::select! {
+        biased;
+        _ = stop.stopped() => {}
+        () = store.foresee(&images) => {}
+    }
 }
 
 /// Finds the manifest that a target names, and what is inside it as far as asked.
@@ -81,21 +108,26 @@ pub(super) async fn resolve(
             hint: Some("name the image as place@sha256:…; `countersign inspect` prints it".to_owned()),
         });
     }
-    let Resolved { subject, manifest } = store
-        .resolve(&target.image)
-        .await
-        .map_err(|error| Cause::of(&error))?;
-    let mut units = vec![Unit::new(
-        subject.clone(),
-        &manifest,
-        target.image.to_string(),
-        true,
-    )];
+    let (found, strays) = tokio::join!(store.resolve(&target.image), strays(store, target));
+    let Resolved { subject, manifest } = found.map_err(|error| Cause::of(&error))?;
+    let mut units = vec![Unit {
+        tags: target.tags.clone(),
+        strays: strays?,
+        ..Unit::new(subject.clone(), &manifest, target.image.to_string(), true)
+    }];
     if recursive != Recursive::Index {
         let mut seen = HashSet::from([subject.digest().clone()]);
         descend(store, &subject, &manifest, recursive, &mut seen, &mut units).await?;
     }
     Ok(units)
+}
+
+/// The tags beside a digest that point elsewhere; a tag alone is what says which image is meant.
+async fn strays(store: &impl ReadStore, target: &Target) -> Result<Vec<Stray>, Cause> {
+    match target.image.digest() {
+        Some(digest) => tags::astray(store, target.image.place(), &target.tags, digest).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// Walks an index level by level; each digest is visited once, so shared children cost nothing.

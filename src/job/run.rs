@@ -20,6 +20,7 @@ use super::progress::Progress;
 use super::resolve::{self, Unit};
 use super::sign::Signings;
 use super::standing::Demand;
+use super::tags::{self, Stray};
 use super::tell::{self, Assessment, MadeNow};
 use super::write::Written;
 use super::{Backends, Provenance, RunJob, Stop, Surroundings, Target, scope};
@@ -28,9 +29,7 @@ use crate::base::foreign::{Foreign, quote};
 use crate::domain::oci::Digest;
 use crate::domain::plan::{self, Action, Found, Step, Wanted};
 use crate::domain::provenance::BuildFacts;
-use crate::domain::report::{
-    Event, Failure, Finding, Level, Rule, RunReport, TargetReport, TargetState, Verdict,
-};
+use crate::domain::report::{Event, Failure, Finding, Rule, RunReport, TargetReport, TargetState, Verdict};
 use crate::domain::trust::Accepted;
 use crate::seams::{Observer, Revocation, Signer, SignerIdentity, WriteStore};
 
@@ -126,6 +125,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     async fn all_targets(&self, report: &mut RunReport) {
         let jobs = self.job.concurrency.jobs;
         let failed = Cell::new(false);
+        resolve::foresee(self.judge.store, &self.job.targets, self.stop).await;
         let first = pool::each(
             self.job.targets.iter().enumerate(),
             jobs,
@@ -134,12 +134,14 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                     return vec![First::Ended(Box::new(Ended::unresolved(target, None)))];
                 }
                 let looked = self.look(index, target).await;
-                failed.set(failed.get() || looked.is_err());
+                failed.set(
+                    failed.get()
+                        || looked
+                            .as_ref()
+                            .map_or(true, |all| all.iter().any(First::has_failed)),
+                );
                 match looked {
-                    Ok(units) => units
-                        .into_iter()
-                        .map(|unit| First::Looked(Box::new(unit)))
-                        .collect(),
+                    Ok(units) => units,
                     Err(failure) => {
                         vec![First::Ended(Box::new(Ended::unresolved(target, Some(failure))))]
                     }
@@ -165,7 +167,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         self.stop.signal().is_some() || (self.job.concurrency.fail_fast && failed.get())
     }
 
-    async fn look(&self, index: usize, target: &Target) -> Result<Vec<Looked>, Failure> {
+    async fn look(&self, index: usize, target: &Target) -> Result<Vec<First>, Failure> {
         let image = target.named.clone();
         self.observer.on(&Event::TargetStarted {
             target: index,
@@ -190,6 +192,9 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                     .map(|unit| unit.subject.digest().to_string())
                     .unwrap_or_default(),
             );
+            if let Some(root) = units.first().filter(|root| !root.strays.is_empty()) {
+                return Ok(vec![First::astray(target, root, &progress)]);
+            }
             progress.begin(Step::Observe);
             let looked = pool::each(units, pool::PER_TARGET, async |unit| {
                 let scope = scope(unit.subject.place(), self.job.repository.as_ref());
@@ -207,7 +212,10 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             });
             let looked: Vec<Looked> = looked.await.into_iter().collect::<Result<_, Cause>>()?;
             progress.end("");
-            Ok(looked)
+            Ok(looked
+                .into_iter()
+                .map(|looked| First::Looked(Box::new(looked)))
+                .collect())
         };
         progress
             .guard(self.job.concurrency.timeout, self.stop, work)
@@ -324,32 +332,23 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         }
     }
 
-    /// Reads a tag again: between resolving and here somebody may have moved it.
-    async fn moved(&self, looked: &Looked) -> Result<Option<Digest>, Cause> {
-        let image: crate::domain::oci::ImageRef = match looked.unit.image.parse() {
-            Ok(image) if looked.unit.root => image,
-            _ => return Ok(None),
-        };
-        // Beside a digest a tag is only a comment: the digest was signed.
-        let (Some(tag), None) = (image.tag(), image.digest()) else {
-            return Ok(None);
-        };
-        let tag = crate::domain::oci::ImageRef::new(image.place().clone(), Some(tag.clone()), None);
-        let now = self
-            .judge
-            .store
-            .resolve(&tag)
-            .await
-            .map_err(|error| Cause::of(&error))?;
-        let now = now.subject.digest().clone();
-        Ok((now != *looked.unit.subject.digest()).then_some(now))
+    /// Reads the tags again: between resolving and here somebody may have moved one.
+    async fn moved(&self, looked: &Looked) -> Result<Vec<Stray>, Cause> {
+        let unit = &looked.unit;
+        tags::astray(
+            self.judge.store,
+            unit.subject.place(),
+            &unit.tags,
+            unit.subject.digest(),
+        )
+        .await
     }
 
     fn conclude(
         &self,
         looked: &Looked,
         observed: &Observed,
-        moved: Option<Digest>,
+        moved: Vec<Stray>,
         plan: Vec<String>,
         progress: &Progress<'_, O>,
     ) -> Ended {
@@ -363,8 +362,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             failure,
         } = tell::assess(&looked.unit, observed, demand, &made);
         let mut failures: Vec<Failure> = failure.into_iter().map(|cause| progress.failure(cause)).collect();
-        if let Some(now) = moved {
-            let (finding, cause) = tag_moved(&looked.unit, &now);
+        for stray in moved {
+            let (finding, cause) = stray.moved();
             findings.push(finding);
             failures.push(progress.failure(cause));
         }
@@ -414,21 +413,20 @@ fn skipped(unit: &Unit, policy: &str) -> Cause {
     }
 }
 
-fn tag_moved(unit: &Unit, now: &Digest) -> (Finding, Cause) {
-    let was = unit.subject.digest();
-    let message = format!("the tag of {} moved while it was being signed", unit.image);
-    let finding = Finding {
-        level: Level::Error,
-        digest: Some(was.clone()),
-        expected: Some(was.to_string()),
-        found: Some(Foreign::new(now.to_string())),
-        fix: Some("name the image by digest, or make the tag immutable".to_owned()),
-        ..Finding::new(Rule::TagMoved, message.clone())
-    };
-    let cause = Cause {
-        class: crate::base::failure::Class::Rejected,
-        message: format!("{message}: expected {was}, found {now}"),
-        hint: finding.fix.clone(),
-    };
-    (finding, cause)
+impl First {
+    /// A target of which nobody can know whether its tag or its digest is meant.
+    fn astray<O: Observer>(target: &Target, root: &Unit, progress: &Progress<'_, O>) -> Self {
+        let told = root.strays.iter().map(Stray::mismatch);
+        let (findings, causes): (Vec<Finding>, Vec<Cause>) = told.unzip();
+        let ended = Ended {
+            report: tags::disagreeing(target, root),
+            findings,
+            failures: causes.into_iter().map(|cause| progress.failure(cause)).collect(),
+        };
+        Self::Ended(Box::new(ended.named_at(&target.named_at)))
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self, Self::Ended(ended) if !ended.failures.is_empty())
+    }
 }

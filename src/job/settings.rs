@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::foreign::Foreign;
 use crate::base::time::Timestamp;
-use crate::domain::oci::{Digest, ImageRef, Repository};
+use crate::domain::oci::{Digest, ImageRef, Repository, Tag};
 use crate::domain::provenance::BuildFacts;
 pub use crate::domain::provenance::{BuilderId, Source};
 use crate::domain::report::Checked;
@@ -16,6 +16,8 @@ use crate::domain::trust::{Applicable, DerivedTrust, Requirements, TrustPolicyDo
 pub struct Target {
     /// The image.
     pub image: ImageRef,
+    /// Every tag it was named by, that of `image` included.
+    pub tags: Vec<Tag>,
     /// The text it was named by.
     pub named: String,
     /// Where it was named: `argument 1`, `INPUT_IMAGES`, `metadata.json:12`, …

@@ -62,6 +62,7 @@ impl World {
         let image = crate::domain::oci::ImageRef::new(place, Some("1.0".parse().unwrap()), None);
         Target {
             named: image.to_string(),
+            tags: image.tag().cloned().into_iter().collect(),
             image,
             named_at: "argument 1".to_owned(),
         }

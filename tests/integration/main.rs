@@ -47,6 +47,8 @@ mod registry;
 #[cfg(test)]
 mod scratch;
 #[cfg(test)]
+mod tags;
+#[cfg(test)]
 mod tampering;
 #[cfg(test)]
 mod vectors;

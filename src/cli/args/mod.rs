@@ -177,6 +177,15 @@ pub(in crate::cli) struct TargetsArgs {
         help_heading = "Output"
     )]
     pub(in crate::cli) format: TargetsFormat,
+    /// Ask the registries for digests and platforms; without it nobody is asked anything
+    #[arg(long, help_heading = "Images")]
+    pub(in crate::cli) resolve: bool,
+    #[command(flatten)]
+    pub(in crate::cli) services: ServiceArgs,
+    #[command(flatten)]
+    pub(in crate::cli) pool: PoolArgs,
+    #[command(flatten)]
+    pub(in crate::cli) timeout: TimeoutArgs,
     #[command(flatten)]
     pub(in crate::cli) look: LookArgs,
 }

@@ -18,7 +18,6 @@ pub(in crate::cli) const LATER_INPUTS: &[(&[&str], &[&str])] = &[
         ],
     ),
     (&["run"], &["mode", "lift-buildkit", "attest"]),
-    (&["targets"], &["resolve"]),
     (&["verify"], &["blob", "signature"]),
 ];
 

@@ -58,13 +58,18 @@ pub(in crate::cli) fn task(
     origins: &Origins,
 ) -> TaskSettings {
     TaskSettings {
-        concurrency: Concurrency {
-            jobs: pool.jobs.0,
-            timeout: timeout.timeout.0,
-            fail_fast: pool.fail_fast,
-        },
+        concurrency: concurrency(pool, timeout),
         report,
         authority: origins.variables_among(AUTHORITY),
+    }
+}
+
+/// How many at once.
+pub(in crate::cli) fn concurrency(pool: &PoolArgs, timeout: &TimeoutArgs) -> Concurrency {
+    Concurrency {
+        jobs: pool.jobs.0,
+        timeout: timeout.timeout.0,
+        fail_fast: pool.fail_fast,
     }
 }
 

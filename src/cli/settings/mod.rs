@@ -15,17 +15,18 @@ use super::error::CliError;
 use super::images::{ImageText, images, needs_allow};
 use super::inputs::Page;
 use super::origin::{Naming, Origins};
+use super::services::{ServiceSettings, unsigned};
 use super::words::{Format, Pair, ProvenanceMode, Reach, TargetsFormat, Untrusted};
 use super::{pages, words};
 use crate::base::foreign::quote;
 use crate::domain::oci::Repository;
-use crate::job::{BuilderId, Recursive, Source};
+use crate::job::{BuilderId, Concurrency, Recursive, Source};
 
 pub use asked::{Asked, KeyChoice, TrustFiles};
 pub use left::{Look, ReportSettings, TaskSettings};
 
 use asked::{Need, asked, key};
-use left::{look, report, task};
+use left::{concurrency, look, report, task};
 
 /// One call of the program.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ pub enum Settings {
     /// Say why an image counts as signed, or does not.
     Explain(Box<InspectSettings>),
     /// List what would be acted on.
-    Targets(TargetsSettings),
+    Targets(Box<TargetsSettings>),
     /// Print a document.
     Print(Page),
 }
@@ -132,6 +133,12 @@ pub struct TargetsSettings {
     pub repository: Option<Repository>,
     /// The form of standard output.
     pub format: TargetsFormat,
+    /// Whether the store is asked.
+    pub resolve: bool,
+    /// AWS and registries.
+    pub services: ServiceSettings,
+    /// How many at once.
+    pub concurrency: Concurrency,
 }
 
 /// What is wanted of provenance, before the host was asked.
@@ -185,7 +192,7 @@ pub(super) fn settings(cli: Cli, origins: Origins, warnings: Vec<String>) -> Res
         }
         Command::Targets(args) => {
             let look = look(&args.look, &origins)?;
-            (Settings::Targets(targets(args, &origins)?), look)
+            (Settings::Targets(Box::new(targets(args, &origins)?)), look)
         }
         Command::Completions(args) => return Ok(Invocation::page(pages::completions(args.shell))),
         Command::Man | Command::Action => return Ok(Invocation::page(pages::manual())),
@@ -250,6 +257,9 @@ fn targets(args: TargetsArgs, origins: &Origins) -> Result<TargetsSettings, CliE
         images: images(&args.images, origins)?,
         repository: args.images.repository,
         format: args.format,
+        resolve: args.resolve,
+        services: unsigned(args.services, origins)?,
+        concurrency: concurrency(&args.pool, &args.timeout),
     })
 }
 

@@ -77,6 +77,15 @@ impl MediaType {
         &self.0
     }
 
+    /// Every kind of manifest and index that can be read.
+    pub const MANIFESTS: [Self; 5] = [
+        Self::OCI_INDEX,
+        Self::OCI_MANIFEST,
+        Self::DOCKER_LIST,
+        Self::DOCKER_MANIFEST,
+        Self::OCI_ARTIFACT,
+    ];
+
     /// Whether this is an index: an OCI image index or a Docker manifest list.
     pub fn is_index(&self) -> bool {
         *self == Self::OCI_INDEX || *self == Self::DOCKER_LIST

@@ -7,14 +7,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use aws_sdk_ecr::Client;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::sync::OnceCell;
 
 use super::answer::{Kind, ServiceError};
 use super::regions::{Partition, Region};
-use super::{Aws, ECR_ATTEMPTS};
+use super::{Aws, Dial, ECR_ATTEMPTS, Line};
 use crate::base::failure::{Class, Classified};
 use crate::base::secret::Secret;
 use crate::domain::oci::RegistryHost;
@@ -55,6 +54,15 @@ impl PrivateRegistry {
     /// The region.
     pub fn region(&self) -> &Region {
         &self.api.region
+    }
+
+    /// The line to its API.
+    pub(super) fn line<'a>(&'a self, dial: &'a Dial) -> Line<'a> {
+        let api = &self.api;
+        let mut line = dial.line("ecr", &api.region, dial.endpoints.ecr.as_ref(), ECR_ATTEMPTS);
+        line.fips |= api.fips;
+        line.dual_stack |= api.dual_stack;
+        line
     }
 }
 
@@ -151,13 +159,9 @@ impl EcrLogins {
 
     /// Gets a token. Its own date of expiry is not looked at: it lives for twelve hours, longer than a run, and a
     /// registry that refuses it is answered by one new login.
-    async fn token(&self, api: &Api) -> Result<Secret<String>, ServiceError> {
+    async fn token(&self, registry: &PrivateRegistry) -> Result<Secret<String>, ServiceError> {
         const OPERATION: &str = "GetAuthorizationToken";
-        let endpoint = self.aws.dial.endpoints.ecr.as_ref();
-        let mut line = self.aws.dial.line("ecr", &api.region, endpoint, ECR_ATTEMPTS);
-        line.fips |= api.fips;
-        line.dual_stack |= api.dual_stack;
-        let client = Client::new(&self.aws.config(&line));
+        let client = self.aws.ecr(registry);
         let answer = client.get_authorization_token().send().await;
         let answer = answer.map_err(|error| ServiceError::of(SERVICE, OPERATION, &error))?;
         let data = answer.authorization_data.unwrap_or_default();
@@ -188,11 +192,8 @@ impl Logins for EcrLogins {
         };
         let cell = Rc::clone(self.current.borrow_mut().entry(registry.api.clone()).or_default());
         self.given.borrow_mut().insert(host.clone(), Rc::clone(&cell));
-        let token = cell.get_or_init(|| async {
-            self.token(&registry.api)
-                .await
-                .map_err(|error| refusal(host, &error))
-        });
+        let token =
+            cell.get_or_init(|| async { self.token(&registry).await.map_err(|error| refusal(host, &error)) });
         token.await.clone().map(Login::Basic)
     }
 

@@ -4,7 +4,7 @@
 //! Not for: where an identity token comes from (the host's room), what a signature must look like to be believed
 //! ([`crate::domain::notary`], [`crate::domain::trust`]), or speaking to a registry.
 //! Speaks: AWS Signer API 2017-08-25 (`SignPayload`, `GetRevocationStatus`, `GetSigningProfile`), Amazon ECR API
-//! 2015-09-21 (`GetAuthorizationToken`), STS API 2011-06-15 (`AssumeRoleWithWebIdentity`, `AssumeRole`,
+//! 2015-09-21 (`GetAuthorizationToken`, `BatchGetImage`), STS API 2011-06-15 (`AssumeRoleWithWebIdentity`, `AssumeRole`,
 //! `GetCallerIdentity`), all through the AWS SDK for Rust.
 //!
 //! Nothing is read from the environment here except by the SDK's own credential providers; endpoints, region, roles
@@ -37,7 +37,8 @@ use crate::edge::pace::Pace;
 use crate::seams::Clock;
 use assume::Sts;
 use credentials::{Acting, Base, Caller, Identity, IdentityError};
-use ecr::EcrLogins;
+use ecr::{EcrLogins, PrivateRegistry};
+use ecr_images::EcrImages;
 use endpoints::{Endpoint, Endpoints};
 use http::{Names, Watch, Wire};
 use profile::{ProfileError, ProfileName};
@@ -52,6 +53,7 @@ mod assume;
 pub mod credentials;
 pub mod denial;
 pub mod ecr;
+pub mod ecr_images;
 pub mod endpoints;
 pub mod http;
 pub mod profile;
@@ -263,6 +265,16 @@ impl Aws {
     /// Logs in to ECR registries.
     pub fn logins(&self) -> EcrLogins {
         EcrLogins::new(self.clone())
+    }
+
+    /// Reads many images of ECR repositories at once.
+    pub fn images(&self) -> EcrImages {
+        EcrImages::new(self.clone())
+    }
+
+    /// A client of the ECR API that a registry belongs to.
+    fn ecr(&self, registry: &PrivateRegistry) -> aws_sdk_ecr::Client {
+        aws_sdk_ecr::Client::new(&self.config(&registry.line(&self.dial)))
     }
 
     /// A configuration that acts as us.

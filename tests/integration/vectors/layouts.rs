@@ -69,6 +69,7 @@ fn target(case: &Case, reference: &str) -> Target {
     };
     Target {
         named: image.to_string(),
+        tags: image.tag().cloned().into_iter().collect(),
         image,
         named_at: "argument 1".to_owned(),
     }

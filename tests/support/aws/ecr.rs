@@ -1,4 +1,4 @@
-//! The ECR API (AWS JSON 1.1): registry logins.
+//! The ECR API (AWS JSON 1.1): registry logins, and many images at once.
 
 use std::sync::Arc;
 
@@ -44,6 +44,57 @@ impl Ecr {
     }
 }
 
+impl Ecr {
+    fn images(&self, request: &Request) -> Result<Value, AwsError> {
+        let known = sigv4::check(&self.0, request, "ecr")?;
+        let state = self.0.state();
+        if state.denied.contains("ecr:BatchGetImage") {
+            let message = format!(
+                "User: {} is not authorized to perform: ecr:BatchGetImage",
+                known.arn
+            );
+            return Err(AwsError::new(400, "AccessDeniedException", message));
+        }
+        let asked: Value = serde_json::from_slice(&request.body).unwrap();
+        let ids = asked["imageIds"].as_array().cloned().unwrap_or_default();
+        if ids.is_empty() || ids.len() > 100 {
+            let message = "Invalid parameter at 'imageIds' failed to satisfy constraint: 'Member must have length less than or equal to 100'";
+            return Err(AwsError::new(400, "InvalidParameterException", message));
+        }
+        let account = asked["registryId"].as_str().unwrap_or(ACCOUNT);
+        let name = asked["repositoryName"].as_str().unwrap_or_default();
+        let registry = state.registries.get(account).cloned();
+        drop(state);
+        let Some(registry) = registry.filter(|registry| registry.has(name)) else {
+            let message = format!(
+                "The repository with name '{name}' does not exist in the registry with id '{account}'"
+            );
+            return Err(AwsError::new(400, "RepositoryNotFoundException", message));
+        };
+        let (manifests, tags) = (registry.manifests(name), registry.tags(name));
+        let (mut images, mut failures) = (Vec::new(), Vec::new());
+        for id in ids {
+            let digest = match (id["imageDigest"].as_str(), id["imageTag"].as_str()) {
+                (Some(digest), _) => Some(digest),
+                (None, tag) => tags.get(tag.unwrap_or_default()).map(String::as_str),
+            };
+            match digest.and_then(|digest| manifests.get(digest)) {
+                Some(stored) => images.push(json!({
+                    "registryId": account,
+                    "repositoryName": name,
+                    "imageId": { "imageDigest": digest, "imageTag": id["imageTag"] },
+                    "imageManifest": String::from_utf8(stored.bytes.clone()).unwrap(),
+                    "imageManifestMediaType": stored.media_type,
+                })),
+                None => failures.push(json!({
+                    "imageId": id, "failureCode": "ImageNotFound", "failureReason": "Requested image not found",
+                })),
+            }
+        }
+        Ok(json!({ "images": images, "failures": failures }))
+    }
+}
+
 impl Service for Ecr {
     fn name(&self) -> &'static str {
         "ecr"
@@ -52,6 +103,7 @@ impl Service for Ecr {
     fn operation(&self, request: &Request) -> &'static str {
         match request.header("x-amz-target").strip_prefix(TARGET) {
             Some("GetAuthorizationToken") => "GetAuthorizationToken",
+            Some("BatchGetImage") => "BatchGetImage",
             _ => "other",
         }
     }
@@ -59,6 +111,7 @@ impl Service for Ecr {
     fn answer(&self, request: &Request) -> Response {
         let answer = match self.operation(request) {
             "GetAuthorizationToken" => self.login(request),
+            "BatchGetImage" => self.images(request),
             _ => Err(AwsError::new(
                 400,
                 "UnknownOperationException",

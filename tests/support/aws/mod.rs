@@ -93,6 +93,8 @@ pub struct State {
     pub providers: BTreeMap<String, Vec<String>>,
     /// Every password of the registry that was handed out, as `AWS:password`.
     pub registry_logins: Vec<String>,
+    /// Registries by account.
+    pub registries: BTreeMap<String, Arc<Registry>>,
     /// Is told of each new registry login; the registry emulators listen here.
     pub on_registry_login: Vec<Told>,
 }
@@ -273,6 +275,7 @@ impl State {
             quotas: BTreeMap::new(),
             providers: BTreeMap::new(),
             registry_logins: Vec::new(),
+            registries: BTreeMap::new(),
             on_registry_login: Vec::new(),
         }
     }
@@ -346,7 +349,11 @@ impl Aws {
         let registry = self.registry_named(world, name, quirks);
         let told = Arc::clone(&registry);
         let tell: Told = Arc::new(move |login| told.accept(login));
-        self.cloud.state().on_registry_login.push(tell);
+        let mut state = self.cloud.state();
+        state.on_registry_login.push(tell);
+        let account = name.split('.').next().unwrap_or_default();
+        state.registries.insert(account.to_owned(), Arc::clone(&registry));
+        drop(state);
         registry
     }
 

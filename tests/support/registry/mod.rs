@@ -259,6 +259,11 @@ impl Registry {
         )
     }
 
+    /// Whether there is such a repository.
+    pub fn has(&self, repository: &str) -> bool {
+        self.state.lock().unwrap().repos.contains_key(repository)
+    }
+
     /// Every manifest of a repository, by digest.
     pub fn manifests(&self, repository: &str) -> BTreeMap<String, Stored> {
         let state = self.state.lock().unwrap();

@@ -1,0 +1,218 @@
+//! Many images of one ECR repository at once, by the API instead of one request each.
+//!
+//! Source: Amazon ECR API reference, `BatchGetImage` (up to 100 identifiers a call; the permission is the one that
+//! pulling needs). What it does not give is left to the registry itself, whose answers say why
+//! (docs/decisions/0024-many-images-at-once.md).
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+
+use aws_sdk_ecr::Client;
+use aws_sdk_ecr::types::{Image, ImageIdentifier};
+use futures_util::stream::{self, StreamExt as _};
+
+use super::Aws;
+use super::ecr::{EcrHost, PrivateRegistry};
+use crate::domain::oci::{Digest, ImageRef, Manifest, MediaType, Place, Repository, Subject};
+use crate::seams::{Resolved, StoreError, StoreProblem};
+
+/// Identifiers of one call (Amazon ECR API reference, `BatchGetImage`, `imageIds`: 1 to 100).
+const AT_ONCE: usize = 100;
+
+/// Calls under way at once (ours).
+const CALLS: usize = 8;
+
+/// The images that one call asks for.
+struct Batch {
+    registry: PrivateRegistry,
+    repository: Repository,
+    images: Vec<ImageRef>,
+}
+
+/// Images that were read ahead; each is handed out once, so that whoever reads a tag again reads it anew.
+#[derive(Clone, Debug)]
+pub struct EcrImages {
+    aws: Aws,
+    read: Rc<RefCell<HashMap<ImageRef, Result<Resolved, StoreError>>>>,
+}
+
+impl EcrImages {
+    pub(super) fn new(aws: Aws) -> Self {
+        Self {
+            aws,
+            read: Rc::default(),
+        }
+    }
+
+    /// Reads the images of every ECR repository of which several are asked for. It cannot fail: what it does not
+    /// give has to be asked of the registry.
+    pub async fn read_ahead(&self, images: &[ImageRef]) {
+        let calls = batches(images).into_iter().map(|batch| self.call(batch));
+        let mut answers = stream::iter(calls).buffer_unordered(CALLS);
+        while let Some(answers) = answers.next().await {
+            self.read.borrow_mut().extend(answers);
+        }
+    }
+
+    /// An image that was read ahead.
+    pub fn take(&self, image: &ImageRef) -> Option<Result<Resolved, StoreError>> {
+        self.read.borrow_mut().remove(&bare(image)?)
+    }
+
+    async fn call(&self, batch: Batch) -> Vec<(ImageRef, Result<Resolved, StoreError>)> {
+        let client: Client = self.aws.ecr(&batch.registry);
+        let types = MediaType::MANIFESTS.iter().map(|kind| kind.as_str().to_owned());
+        let answer = client
+            .batch_get_image()
+            .registry_id(batch.registry.account())
+            .repository_name(batch.repository.path())
+            .set_image_ids(Some(batch.images.iter().map(identifier).collect()))
+            .set_accepted_media_types(Some(types.collect()))
+            .send()
+            .await;
+        let found = answer.ok().and_then(|answer| answer.images).unwrap_or_default();
+        let place = Place::Repository(batch.repository);
+        let asked: BTreeSet<ImageRef> = batch.images.into_iter().collect();
+        let read = found.iter().flat_map(|image| of_answer(image, &place));
+        read.filter(|(image, _)| asked.contains(image)).collect()
+    }
+}
+
+/// The image by its digest alone, or by its tag alone: what one identifier can say.
+fn bare(image: &ImageRef) -> Option<ImageRef> {
+    let by = |tag, digest| ImageRef::new(image.place().clone(), tag, digest);
+    match (image.digest(), image.tag()) {
+        (Some(digest), _) => Some(by(None, Some(digest.clone()))),
+        (None, Some(tag)) => Some(by(Some(tag.clone()), None)),
+        (None, None) => None,
+    }
+}
+
+fn batches(images: &[ImageRef]) -> Vec<Batch> {
+    let mut wanted: BTreeMap<&Repository, BTreeSet<ImageRef>> = BTreeMap::new();
+    for image in images {
+        if let (Place::Repository(repository), Some(image)) = (image.place(), bare(image)) {
+            wanted.entry(repository).or_default().insert(image);
+        }
+    }
+    let several = wanted.into_iter().filter(|(_, images)| images.len() > 1);
+    let mut batches = Vec::new();
+    for (repository, images) in several {
+        let Some(EcrHost::Private(registry)) = EcrHost::of(repository.host()) else {
+            continue;
+        };
+        let images: Vec<ImageRef> = images.into_iter().collect();
+        batches.extend(images.chunks(AT_ONCE).map(|images| Batch {
+            registry: registry.clone(),
+            repository: repository.clone(),
+            images: images.to_vec(),
+        }));
+    }
+    batches
+}
+
+fn identifier(image: &ImageRef) -> ImageIdentifier {
+    ImageIdentifier::builder()
+        .set_image_digest(image.digest().map(ToString::to_string))
+        .set_image_tag(image.tag().map(ToString::to_string))
+        .build()
+}
+
+/// One image of an answer under every name it may have been asked by; one that cannot be used has none.
+fn of_answer(image: &Image, place: &Place) -> Vec<(ImageRef, Result<Resolved, StoreError>)> {
+    let Some(text) = &image.image_manifest else {
+        return Vec::new();
+    };
+    let id = image.image_id.as_ref();
+    let said: Option<Digest> = id.and_then(|id| id.image_digest.as_deref()?.parse().ok());
+    let tag = id.and_then(|id| id.image_tag.as_deref()?.parse().ok());
+    let digest = said.clone().unwrap_or_else(|| Digest::of(text.as_bytes()));
+    let names = [
+        Some(ImageRef::new(place.clone(), None, Some(digest.clone()))),
+        tag.map(|tag| ImageRef::new(place.clone(), Some(tag), None)),
+    ];
+    let read = if digest.matches(text.as_bytes()) {
+        let kind = image.image_manifest_media_type.as_deref();
+        let kind = kind.and_then(|kind| kind.parse::<MediaType>().ok());
+        let parsed = kind.and_then(|kind| Manifest::parse(text.clone().into_bytes(), &kind).ok());
+        let Some(manifest) = parsed else {
+            return Vec::new();
+        };
+        Ok(Resolved {
+            subject: Subject::of(place.clone(), &manifest),
+            manifest,
+        })
+    } else {
+        Err(lying(place, &digest, text))
+    };
+    let names = names.into_iter().flatten();
+    names.map(|name| (name, read.clone())).collect()
+}
+
+fn lying(place: &Place, digest: &Digest, text: &str) -> StoreError {
+    StoreError {
+        verb: "resolve",
+        what: format!("{place}@{digest}"),
+        problem: StoreProblem::Tampered {
+            expected: digest.to_string(),
+            found: format!(
+                "{} of {} bytes from BatchGetImage",
+                Digest::by(digest.algorithm(), text.as_bytes()),
+                text.len()
+            ),
+        },
+        hint: Some("do not use the image before it is known why".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOST: &str = "111122223333.dkr.ecr.eu-west-1.amazonaws.com";
+    const MANIFEST: &str =
+        r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+
+    fn images(repository: &str, count: usize) -> Vec<ImageRef> {
+        let named = |n: usize| format!("{repository}@{}", Digest::of(&n.to_be_bytes())).parse();
+        (0..count).map(|n| named(n).unwrap()).collect()
+    }
+
+    fn image(tag: Option<&str>, digest: &str, kind: &str) -> Image {
+        let id = ImageIdentifier::builder()
+            .image_digest(digest)
+            .set_image_tag(tag.map(str::to_owned));
+        Image::builder()
+            .image_id(id.build())
+            .image_manifest(MANIFEST)
+            .image_manifest_media_type(kind)
+            .build()
+    }
+
+    #[test]
+    fn a_hundred_a_call_per_repository_of_ecr_and_none_for_one_image() {
+        let mut asked = images(&format!("{HOST}/web"), 250);
+        asked.extend(images(&format!("{HOST}/api"), 1));
+        asked.extend(images("r.example/web", 5));
+        asked.extend(images(&format!("{HOST}/web"), 3));
+        let sizes: Vec<usize> = batches(&asked).iter().map(|batch| batch.images.len()).collect();
+        assert_eq!(sizes, [100, 100, 50]);
+    }
+
+    #[test]
+    fn an_answer_serves_its_digest_and_its_tag_and_lies_are_told() {
+        let place = Place::Repository(format!("{HOST}/web").parse().unwrap());
+        let digest = Digest::of(MANIFEST.as_bytes()).to_string();
+        let index = MediaType::OCI_INDEX.to_string();
+        let told = of_answer(&image(Some("1"), &digest, &index), &place);
+        let names: Vec<String> = told.iter().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(names, [format!("{HOST}/web@{digest}"), format!("{HOST}/web:1")]);
+        assert!(told.iter().all(|(_, read)| read.is_ok()));
+        let other = Digest::of(b"other").to_string();
+        let lies = of_answer(&image(None, &other, &index), &place);
+        assert!(matches!(&lies[0].1, Err(error) if matches!(error.problem, StoreProblem::Tampered { .. })));
+        assert_eq!(of_answer(&image(None, &digest, "text/html"), &place), []);
+        assert_eq!(of_answer(&Image::builder().build(), &place), []);
+    }
+}

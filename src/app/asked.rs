@@ -6,7 +6,7 @@ use super::trust::{self, Loaded};
 use super::watch::Watch;
 use super::{Scene, images};
 use crate::base::failure::{Cause, Class};
-use crate::cli::Asked;
+use crate::cli::{Asked, TrustFiles};
 use crate::edge::aws::profile::ProfileName;
 use crate::job::Target;
 
@@ -15,6 +15,7 @@ pub(super) struct Named<'a> {
     asked: &'a Asked,
     pub(super) targets: Vec<Target>,
     pub(super) profile: Option<ProfileName>,
+    trust: TrustFiles,
     scopes: Vec<String>,
 }
 
@@ -24,6 +25,7 @@ impl<'a> Named<'a> {
         let targets = images::asked(asked, scene)?;
         Ok(Self {
             profile: services::profile(&asked.services)?,
+            trust: trust::located(&asked.trust, scene)?,
             scopes: trust::scopes(&targets, asked.repository.as_ref()),
             targets,
             asked,
@@ -41,7 +43,7 @@ impl<'a> Named<'a> {
         Deriving {
             key: self.asked.key.as_ref(),
             profile: self.profile.as_ref(),
-            named: &self.asked.trust,
+            named: &self.trust,
             scopes: &self.scopes,
         }
     }
@@ -53,7 +55,7 @@ impl<'a> Named<'a> {
         scene: &Scene<'_>,
     ) -> Result<Option<Loaded>, Cause> {
         let derived = self.deriving().derive(services, scene).await?;
-        trust::load(&self.asked.trust, derived.as_ref(), &self.scopes)
+        trust::load(&self.trust, derived.as_ref(), &self.scopes)
     }
 
     /// The one image that is asked about.

@@ -14,7 +14,10 @@ pub(super) fn provenance(
     scene: &Scene<'_>,
 ) -> Result<Provenance, Cause> {
     let missing = |names: &[&str]| {
-        let why = "for provenance outside a known CI host; or give provenance off".to_owned();
+        let why = format!(
+            "for provenance outside a known CI host; or give {} off",
+            origins.spell("provenance")
+        );
         let names: Vec<String> = names.iter().map(|name| origins.spell(name)).collect();
         let argument = names.join(" and ");
         Cause::of(&CliError::Missing { argument, why })

@@ -104,7 +104,7 @@ fn chain(choice: &KeyChoice, scene: &Scene<'_>) -> Result<Chain, Cause> {
             ),
         });
     }
-    let pem = read_named(&path).map_err(|error| Cause::of(&error))?;
+    let pem = read_named(&path).map_err(|error| Cause::of(&error).within("local-chain"))?;
     let certificates = read_certificates(&pem).map_err(|error| Cause::of(&error))?;
     Chain::code_signing(certificates).map_err(|error| Cause::of(&error))
 }

@@ -4,11 +4,12 @@ use super::asked::Named;
 use super::watch::Watch;
 use super::{Scene, said};
 use crate::base::failure::{Cause, Class};
-use crate::cli::{Format, InspectSettings};
+use crate::cli::{ExplainSettings, Format};
 use crate::job::{self, ExplainJob};
 
-pub(super) async fn explain(settings: &InspectSettings, scene: &Scene<'_>) -> Result<u8, Cause> {
-    let named = Named::read(&settings.asked, scene)?;
+pub(super) async fn explain(settings: &ExplainSettings, scene: &Scene<'_>) -> Result<u8, Cause> {
+    let ExplainSettings { inspect, metadata } = settings;
+    let named = Named::read(&inspect.asked, scene)?;
     let target = named.one()?.clone();
     let watch = Watch::new(scene);
     let services = named.open(&watch, scene)?;
@@ -16,14 +17,15 @@ pub(super) async fn explain(settings: &InspectSettings, scene: &Scene<'_>) -> Re
     let job = ExplainJob {
         target,
         trust: loaded.ok_or_else(nothing_to_judge_by)?.trust,
-        repository: settings.asked.repository.clone(),
-        timeout: settings.timeout,
+        metadata: metadata.clone(),
+        repository: inspect.asked.repository.clone(),
+        timeout: inspect.timeout,
     };
     let ended = watch
         .to_its_end(job::explain(&job, watch.backends(&services), scene.stop))
         .await?;
     let explanation = ended.map_err(|failure| failure.cause)?;
-    let printed = match settings.format {
+    let printed = match inspect.format {
         Format::Text => scene.writer.text(&explanation.text()),
         Format::Json => scene.writer.json(&explanation.json()),
     };

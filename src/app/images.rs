@@ -43,7 +43,10 @@ pub(super) fn read<'a>(
     let mut inputs = Vec::new();
     for image in images {
         match image.kind {
-            ImageKind::File => inputs.extend(handed::read(&image.text, scene)?),
+            ImageKind::File => {
+                let read = handed::read(&image.text, scene);
+                inputs.extend(read.map_err(|cause| cause.within(&image.place))?);
+            }
             ImageKind::Text if image.text.trim().is_empty() => {}
             kind => inputs.push(ImageInput {
                 place: image.place.clone(),

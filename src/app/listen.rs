@@ -31,7 +31,7 @@ pub(super) fn listen(argv: Vec<OsString>, environment: &Environment, host: Host)
 
 fn settle(listener: Box<Listener>) -> Result<Heeded, Cause> {
     let config = listener.config().map(read_named).transpose();
-    let config = config.map_err(|error| Cause::of(&error))?;
+    let config = config.map_err(|error| Cause::of(&error).within(&listener.spell("config")))?;
     let invocation = listener
         .settle(config.as_ref().map(|bytes| bytes.as_slice()))
         .map_err(|error| Cause::of(&error))?;

@@ -59,13 +59,13 @@ impl Revocation for AnyRevocation {
 
 /// Reads the local key, or makes it.
 pub(super) fn local_key(choice: &KeyChoice, scene: &Scene<'_>) -> Result<LocalKey, Cause> {
-    let read = |path: &Path| read_named(path).map_err(|error| Cause::of(&error));
+    let read = |name: &str, path: &Path| read_named(path).map_err(|error| Cause::of(&error).within(name));
     match choice {
         KeyChoice::Files {
             key: Some(key),
             chain,
         } => {
-            let (pem, certificates) = (read(key)?, read(chain)?);
+            let (pem, certificates) = (read("local-key", key)?, read("local-chain", chain)?);
             LocalKey::read(&pem, &certificates, Clock::System).map_err(|error| {
                 let (cause, key, chain) = (Cause::of(&error), key.display(), chain.display());
                 let message = format!("could not sign with {key} and {chain}: {}", cause.message);

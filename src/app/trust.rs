@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::Scene;
 use crate::base::failure::{Cause, Class, Classified};
 use crate::base::foreign::Foreign;
-use crate::cli::TrustFiles;
+use crate::cli::{NOTATION, TrustFiles};
 use crate::domain::oci::{Digest, Place, Repository};
 use crate::domain::trust::{Applicable, DerivedTrust, TrustPolicyDocument, TrustStore};
-use crate::edge::ci::read_named;
+use crate::edge::ci::{notation_directory, read_named};
 use crate::edge::trust_files::{self, read_policy, read_store};
 use crate::job::{GivenPolicy, Target, Trust, default_store, notation_files, policy_file};
 
@@ -16,6 +17,31 @@ use crate::job::{GivenPolicy, Target, Trust, default_store, notation_files, poli
 pub(super) struct Loaded {
     pub(super) trust: Trust,
     pub(super) files: Vec<(PathBuf, Vec<u8>)>,
+}
+
+/// Where what was named is: `notation` means what Notation's configuration directory holds.
+pub(super) fn located(named: &TrustFiles, scene: &Scene<'_>) -> Result<TrustFiles, Cause> {
+    let asked = |path: &Option<PathBuf>| path.as_ref().is_some_and(|path| path.as_os_str() == NOTATION);
+    let mut files = named.clone();
+    if asked(&files.policy) || asked(&files.store) {
+        let config = notation_directory(scene.environment).ok_or_else(nowhere)?;
+        if asked(&files.policy) {
+            files.policy = Some(trust_files::notation_policy(&config).map_err(|error| cause(&error))?);
+        }
+        if asked(&files.store) {
+            files.store = Some(trust_files::notation_store(&config));
+        }
+    }
+    Ok(files)
+}
+
+fn nowhere() -> Cause {
+    Cause {
+        class: Class::Usage,
+        message: "expected NOTATION_CONFIG, XDG_CONFIG_HOME or HOME to find Notation's configuration by, found none"
+            .to_owned(),
+        hint: Some("set one of them, or give the files by their paths".to_owned()),
+    }
 }
 
 /// Joins the files that were named with what follows from the signer; none where neither says anything.

@@ -126,6 +126,15 @@ impl Cause {
             hint: error.hint(),
         }
     }
+
+    /// The same, met while what a person named was read: an input as its host spells it.
+    #[must_use]
+    pub fn within(self, input: &str) -> Self {
+        Self {
+            message: format!("could not use {input}: {}", self.message),
+            ..self
+        }
+    }
 }
 
 /// An error and its sources in one line, outermost first, joined by colons.

@@ -179,6 +179,11 @@ impl Listener {
         self.config.as_deref()
     }
 
+    /// An input as its host spells it.
+    pub fn spell(&self, name: &str) -> String {
+        self.origins.spell(name)
+    }
+
     /// Puts everything together; `config` holds the bytes of the file that [`Listener::config`] names.
     ///
     /// # Errors

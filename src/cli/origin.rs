@@ -83,6 +83,12 @@ impl Origins {
         }
     }
 
+    /// The input with a value, as its host spells that: `--signer local`, `input signer: local`.
+    pub(super) fn spell_with(&self, name: &str, value: &str) -> String {
+        let colon = if self.naming == Naming::Inputs { ":" } else { "" };
+        format!("{}{colon} {value}", self.spell(name))
+    }
+
     /// The same for an argument as clap writes it, `--name <VALUE>` or `[POSITIONAL]`.
     pub(super) fn spell_usage(&self, usage: &str) -> String {
         let name = usage.split([' ', '=', '[']).next().unwrap_or_default();

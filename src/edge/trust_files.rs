@@ -197,20 +197,25 @@ pub fn read_policy(path: &Path) -> Result<GivenPolicy, TrustFileError> {
     })
 }
 
-/// Reads the trust policy of a Notation configuration directory: `trustpolicy.oci.json`, or, only where that is
-/// absent, `trustpolicy.json`.
+/// The trust policy of a Notation configuration directory: `trustpolicy.oci.json`, or, only where that is absent,
+/// `trustpolicy.json`.
 ///
 /// # Errors
-/// [`TrustFileError`] (usage); something of the first name that cannot be read is an error and never passed over.
-pub fn read_notation_policy(config: &Path) -> Result<GivenPolicy, TrustFileError> {
+/// [`TrustFileError::NoPolicy`] (usage); something of the first name that cannot be read is never passed over.
+pub fn notation_policy(config: &Path) -> Result<PathBuf, TrustFileError> {
     let mut candidates = POLICY_FILES.iter().map(|name| config.join(name));
     let present = candidates.find(|path| !is_absent(path));
-    match present {
-        Some(path) => read_policy(&path),
-        None => Err(TrustFileError::NoPolicy {
-            directory: text(config),
-        }),
-    }
+    present.ok_or_else(|| TrustFileError::NoPolicy {
+        directory: text(config),
+    })
+}
+
+/// Reads the trust policy of a Notation configuration directory.
+///
+/// # Errors
+/// [`TrustFileError`] (usage).
+pub fn read_notation_policy(config: &Path) -> Result<GivenPolicy, TrustFileError> {
+    read_policy(&notation_policy(config)?)
 }
 
 /// The trust store of a Notation configuration directory.

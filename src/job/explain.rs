@@ -1,50 +1,61 @@
 //! Saying why one image counts as signed, or does not.
 
 use super::judge::{Judge, Judged, Judgement};
+use super::observe::ObservedAttestation;
 use super::progress::Progress;
-use super::standing::{Standing, past_limit, standing};
-use super::{Backends, ExplainJob, Recursive, Stop, resolve, scope};
+use super::resolve::{self, Unit};
+use super::standing::{Demand, Obstacle, attestation_obstacle, past_limit};
+use super::tell::{self, MadeNow};
+use super::{Backends, ExplainJob, Recursive, Stop, scope};
 use crate::base::failure::{Cause, Class, in_full};
-use crate::domain::oci::Subject;
+use crate::base::foreign::Foreign;
 use crate::domain::plan::Step;
-use crate::domain::report::explanation::{Conclusion, Explanation, Found};
-use crate::domain::report::{Failure, Rule};
+use crate::domain::report::Failure;
+use crate::domain::report::explanation::{Conclusion, Explanation, Found, FoundAttestation};
 use crate::domain::trust::Applicable;
 use crate::seams::{Observer, ReadStore, Revocation};
 
 /// Explains the verdict on one image, whatever it is; [`Conclusion::class`] says how the command is to end.
 ///
-/// The judgement is the one that [`super::verify`] makes of the same digest, its attestations left aside.
+/// The judgement is the one that [`super::verify`] makes of the same digest.
 ///
 /// # Errors
-/// A [`Failure`] where the image or the list of its signatures cannot be read, or time is up.
+/// A [`Failure`] where the image or the list of what hangs on it cannot be read, or time is up.
 pub async fn explain<S: ReadStore, R: Revocation, O: Observer>(
     job: &ExplainJob,
     backends: Backends<'_, S, R, O>,
     stop: &Stop,
 ) -> Result<Explanation, Failure> {
-    let judge = Judge::new(&backends, Some(&job.trust));
+    let judge = Judge {
+        metadata: &job.metadata,
+        ..Judge::new(&backends, Some(&job.trust))
+    };
     let progress = Progress::new(backends.observer, 0);
     let work = async {
         progress.begin(Step::Resolve);
         let units = resolve::resolve(judge.store, &job.target, Recursive::Index, false).await?;
         progress.begin(Step::Verify);
-        let Some(unit) = units.first() else {
-            return Err(nothing_named());
-        };
-        of_subject(job, &judge, &unit.subject).await
+        match units.first() {
+            None => Err(nothing_named()),
+            Some(unit) => of_unit(job, &judge, unit).await,
+        }
     };
     progress.guard(job.timeout, stop, work).await
 }
 
-async fn of_subject<S: ReadStore, R: Revocation>(
+async fn of_unit<S: ReadStore, R: Revocation>(
     job: &ExplainJob,
     judge: &Judge<'_, S, R>,
-    subject: &Subject,
+    unit: &Unit,
 ) -> Result<Explanation, Cause> {
     let (policy, store) = (&job.trust.policy, &job.trust.store);
-    let scope = scope(subject.place(), job.repository.as_ref());
-    let (found, conclusion) = match policy.applicable(&scope) {
+    let (digest, scope) = (
+        unit.subject.digest(),
+        scope(unit.subject.place(), job.repository.as_ref()),
+    );
+    let explained =
+        |found: &[Found], conclusion| Explanation::new(digest, &scope, policy, store, found, conclusion);
+    match policy.applicable(&scope) {
         Err(error) => {
             let cause = Cause::of(&error);
             let conclusion = Conclusion {
@@ -53,25 +64,21 @@ async fn of_subject<S: ReadStore, R: Revocation>(
                 why: cause.message,
                 skipped: false,
             };
-            (Vec::new(), conclusion)
+            Ok(explained(&[], conclusion))
         }
-        Ok(Applicable::Skip(_)) => (
-            Vec::new(),
-            Conclusion::skipped("the policy says not to look, so nothing was verified"),
-        ),
+        Ok(Applicable::Skip(_)) => {
+            let why = "the policy says not to look, so nothing was verified";
+            Ok(explained(&[], Conclusion::skipped(why)))
+        }
         Ok(Applicable::Judge(_)) => {
-            let judged = judge.signatures_on(subject, &scope).await?;
-            (judged.iter().map(found).collect(), concluded(&judged))
+            let observed = judge.observe(&unit.subject, &scope).await?;
+            let worst = tell::assess(unit, &observed, Demand::Found, &MadeNow::new()).worst;
+            let signatures: Vec<Found> = observed.signatures.iter().map(found).collect();
+            let attestations: Vec<FoundAttestation> = observed.attestations.iter().map(attested).collect();
+            let conclusion = concluded(worst, &attestations);
+            Ok(explained(&signatures, conclusion).with_attestations(&attestations))
         }
-    };
-    Ok(Explanation::new(
-        subject.digest(),
-        &scope,
-        policy,
-        store,
-        &found,
-        conclusion,
-    ))
+    }
 }
 
 fn found(judged: &Judged) -> Found {
@@ -87,18 +94,34 @@ fn found(judged: &Judged) -> Found {
     }
 }
 
-fn concluded(judged: &[Judged]) -> Conclusion {
-    match standing(judged) {
-        Standing::Good => {
-            Conclusion::yes("a signature passes everything that the policy enforces; one is enough")
-        }
-        Standing::Absent => Conclusion::no(Rule::SignatureMissing, "no Notary Project signature is there"),
-        Standing::Bad(obstacle) => Conclusion {
-            class: Some(obstacle.class),
-            rule: Some(obstacle.rule),
-            why: obstacle.message,
-            skipped: false,
-        },
+fn attested(observed: &ObservedAttestation) -> FoundAttestation {
+    let statement = observed.statement.as_ref().ok();
+    FoundAttestation {
+        manifest: observed.descriptor.digest.clone(),
+        predicate_type: statement.map(|statement| Foreign::new(statement.predicate_type())),
+        fault: attestation_obstacle(observed).map(|obstacle| (obstacle.rule, obstacle.message)),
+        signatures: observed.signatures.iter().map(found).collect(),
+    }
+}
+
+fn concluded(worst: Option<Obstacle>, attestations: &[FoundAttestation]) -> Conclusion {
+    let Some(worst) = worst else {
+        let refused = attestations
+            .iter()
+            .filter(|attestation| attestation.fault.is_some())
+            .count();
+        let beside = match refused {
+            0 => "",
+            _ => "; attestations by others that do not count stand beside those that do",
+        };
+        let why = format!("a signature passes everything that the policy enforces; one is enough{beside}");
+        return Conclusion::yes(why);
+    };
+    Conclusion {
+        class: Some(worst.class),
+        rule: Some(worst.rule),
+        why: worst.message,
+        skipped: false,
     }
 }
 

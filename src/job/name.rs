@@ -51,7 +51,7 @@ pub struct Naming<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// One text.
-    #[error("could not read {place}")]
+    #[error("could not read {}", said(place))]
     Text {
         /// Where it stood.
         place: String,
@@ -92,6 +92,14 @@ impl Classified for NameError {
             } => problem.hint(),
             Self::Together(problem) => problem.hint(),
         }
+    }
+}
+
+/// A place as a sentence names it: most images are named as arguments, and who does has never typed `--images`.
+fn said(place: &str) -> &str {
+    match place {
+        "--images" => "the image that was named",
+        place => place,
     }
 }
 
@@ -239,11 +247,12 @@ mod tests {
         let message = |text: &str| Cause::of(&named(&[typed("--images", text)]).unwrap_err()).message;
         assert_eq!(
             message("web:1"),
-            "could not read --images: expected a registry host in front of the repository, found \"web:1\""
+            "could not read the image that was named: expected a registry host in front of the repository, found \
+             \"web:1\""
         );
         assert_eq!(
             message("# x"),
-            "could not read --images: expected an image, found nothing but blanks and comments"
+            "could not read the image that was named: expected an image, found nothing but blanks and comments"
         );
     }
 }

@@ -360,6 +360,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             mut report,
             mut findings,
             failure,
+            worst: _,
         } = tell::assess(&looked.unit, observed, demand, &made);
         let mut failures: Vec<Failure> = failure.into_iter().map(|cause| progress.failure(cause)).collect();
         for stray in moved {

@@ -230,6 +230,8 @@ pub struct ExplainJob {
     pub target: Target,
     /// What signatures are held against.
     pub trust: Trust,
+    /// Pairs that the signed payload must hold.
+    pub metadata: BTreeMap<String, String>,
     /// As in [`RunJob`].
     pub repository: Option<Repository>,
     /// Longest time for the whole.

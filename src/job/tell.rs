@@ -28,6 +28,8 @@ pub(super) struct Assessment {
     pub(super) findings: Vec<Finding>,
     /// The worst of what stands in the way, as a failure of the verify step; none where everything is good.
     pub(super) failure: Option<Cause>,
+    /// That worst, by its rule.
+    pub(super) worst: Option<Obstacle>,
 }
 
 /// Weighs what was observed on a unit against what the command demands of it.
@@ -37,8 +39,8 @@ pub(super) fn assess(unit: &Unit, observed: &Observed, demand: Demand, made: &Ma
     } else {
         Default::default()
     };
-    let worst = obstacles.iter().max_by_key(|obstacle| obstacle.class);
-    let failure = worst.map(|obstacle| Cause {
+    let worst = obstacles.iter().max_by_key(|obstacle| obstacle.class).cloned();
+    let failure = worst.as_ref().map(|obstacle| Cause {
         class: obstacle.class,
         message: format!("could not accept {}: {}", unit.subject, obstacle.message),
         hint: None,
@@ -72,6 +74,7 @@ pub(super) fn assess(unit: &Unit, observed: &Observed, demand: Demand, made: &Ma
         report,
         findings,
         failure,
+        worst,
     }
 }
 

@@ -441,6 +441,7 @@ fn an_explanation_ends_as_the_verification_does() {
         let job = ExplainJob {
             target: world.target(),
             trust: world.trust(),
+            metadata: BTreeMap::new(),
             repository: None,
             timeout: Duration::from_mins(1),
         };
@@ -462,6 +463,34 @@ fn an_explanation_ends_as_the_verification_does() {
 }
 
 #[test]
+fn an_explanation_knows_attestations_and_demanded_pairs_as_the_verification_does() {
+    let world = World::new();
+    world.run(&world.job());
+    let explained = |metadata: &[(&str, &str)]| {
+        let pairs = metadata
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let job = ExplainJob {
+            target: world.target(),
+            trust: world.trust(),
+            metadata: pairs.collect(),
+            repository: None,
+            timeout: Duration::from_mins(1),
+        };
+        block_on(explain(&job, world.backends(&Layout::new()), &stop_channel().1)).unwrap()
+    };
+    let text = explained(&[]).text();
+    assert!(
+        text.contains("says it is a \"https://slsa.dev/provenance/v1\""),
+        "{text}"
+    );
+    let demanding = explained(&[("build", "7")]);
+    let verified = world.verify(|job| job.metadata = BTreeMap::from([("build".to_owned(), "7".to_owned())]));
+    assert_eq!(demanding.conclusion().class, verified.worst_failure());
+    assert_eq!(demanding.conclusion().class, Some(Class::Rejected));
+}
+
+#[test]
 fn no_policy_for_an_image_is_explained_not_an_error() {
     let world = World::new();
     let trust = Trust {
@@ -476,6 +505,7 @@ fn no_policy_for_an_image_is_explained_not_an_error() {
         let job = ExplainJob {
             target: world.target(),
             trust: trust.clone(),
+            metadata: BTreeMap::new(),
             repository: repository.map(|text| {
                 match text.parse::<crate::domain::oci::ImageRef>().unwrap().place() {
                     Place::Repository(repository) => repository.clone(),

@@ -16,6 +16,8 @@ mod bad_input;
 #[cfg(test)]
 mod cli;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod documents;
@@ -50,6 +52,8 @@ mod scratch;
 mod tags;
 #[cfg(test)]
 mod tampering;
+#[cfg(test)]
+mod trust;
 #[cfg(test)]
 mod vectors;
 

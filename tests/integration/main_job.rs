@@ -695,6 +695,8 @@ fn explain_says_why_in_words_and_ends_as_verify_does() {
         "integrity",
         "authenticity",
         "revocation",
+        "attestation sha256:",
+        "says it is a \"https://slsa.dev/provenance/v1\"",
         "accepted: a signature passes everything",
     ] {
         assert!(ran.stdout.contains(word), "{word} is not said:\n{}", ran.stdout);

@@ -30,6 +30,8 @@ import (
 	"github.com/notaryproject/notation-go/verifier/trustpolicy"
 	"github.com/notaryproject/notation-go/verifier/truststore"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+	"oras.land/oras-go/v2/content/oci"
 )
 
 const (
@@ -127,26 +129,26 @@ func verify(ctx context.Context, scope, layout, reference, config string) (verdi
 	if err != nil {
 		return verdict{}, err
 	}
-	repository, err := open(layout)
+	images, err := open(layout)
 	if err != nil {
 		return verdict{}, err
 	}
-	subject, err := repository.Resolve(ctx, reference)
+	subject, err := images.Resolve(ctx, reference)
 	if err != nil {
 		return verdict{}, fmt.Errorf("could not resolve %q: %w", reference, err)
 	}
 	result := verdict{Digest: subject.Digest.String(), Signatures: []outcome{}}
 	full := scope + "@" + subject.Digest.String()
-	err = repository.ListSignatures(ctx, subject, func(manifests []ocispec.Descriptor) error {
+	err = images.ListSignatures(ctx, subject, func(manifests []ocispec.Descriptor) error {
 		for _, manifest := range manifests {
-			result.Signatures = append(result.Signatures, judgeOne(ctx, judge, repository, subject, full, manifest))
+			result.Signatures = append(result.Signatures, judgeOne(ctx, judge, images, subject, full, manifest))
 		}
 		return nil
 	})
 	if err != nil {
 		return verdict{}, fmt.Errorf("could not list the signatures: %w", err)
 	}
-	_, _, err = notation.Verify(ctx, judge, repository, notation.VerifyOptions{
+	_, _, err = notation.Verify(ctx, judge, images, notation.VerifyOptions{
 		ArtifactReference:    full,
 		MaxSignatureAttempts: maxSignatures,
 	})
@@ -164,7 +166,55 @@ func open(layout string) (registry.Repository, error) {
 			return nil, fmt.Errorf("expected an OCI image layout: %w", err)
 		}
 	}
-	return registry.NewOCIRepository(layout, registry.RepositoryOptions{})
+	store, err := oci.New(layout)
+	if err != nil {
+		return nil, fmt.Errorf("could not open the layout: %w", err)
+	}
+	return repository{registry.NewRepositoryWithOptions(store, registry.RepositoryOptions{}), store}, nil
+}
+
+// repository lists what the library lists, and signatures whose manifests say in artifactType what they are: release
+// 1.3 of the library goes by the type of the config alone in layouts, and does not see these. Judging stays its own.
+type repository struct {
+	registry.Repository
+	store *oci.Store
+}
+
+func (r repository) ListSignatures(ctx context.Context, subject ocispec.Descriptor, tell func([]ocispec.Descriptor) error) error {
+	var listed []ocispec.Descriptor
+	err := r.Repository.ListSignatures(ctx, subject, func(manifests []ocispec.Descriptor) error {
+		listed = append(listed, manifests...)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	nodes, err := r.store.Predecessors(ctx, subject)
+	if err != nil {
+		return err
+	}
+	for _, node := range nodes {
+		if node.MediaType != ocispec.MediaTypeImageManifest {
+			continue
+		}
+		text, err := content.FetchAll(ctx, r.store, node)
+		if err != nil {
+			return err
+		}
+		var manifest ocispec.Manifest
+		if err := json.Unmarshal(text, &manifest); err != nil {
+			return err
+		}
+		about := manifest.Subject != nil && content.Equal(*manifest.Subject, subject)
+		current := manifest.ArtifactType == registry.ArtifactTypeNotation && manifest.Config.MediaType == ocispec.MediaTypeEmptyJSON
+		if about && current {
+			listed = append(listed, node)
+		}
+	}
+	if len(listed) == 0 {
+		return nil
+	}
+	return tell(listed)
 }
 
 // newVerifier reads a policy and a trust store from a directory, and nothing from the user's own configuration.
@@ -186,9 +236,9 @@ func newVerifier(config string) (notation.Verifier, error) {
 }
 
 // judgeOne judges one signature, whatever the others are worth.
-func judgeOne(ctx context.Context, judge notation.Verifier, repository registry.Repository, subject ocispec.Descriptor, full string, manifest ocispec.Descriptor) outcome {
+func judgeOne(ctx context.Context, judge notation.Verifier, images registry.Repository, subject ocispec.Descriptor, full string, manifest ocispec.Descriptor) outcome {
 	one := outcome{Manifest: manifest.Digest.String(), Validations: []validation{}}
-	envelope, descriptor, err := repository.FetchSignatureBlob(ctx, manifest)
+	envelope, descriptor, err := images.FetchSignatureBlob(ctx, manifest)
 	if err != nil {
 		one.Error = err.Error()
 		return one
@@ -224,11 +274,11 @@ func sign(ctx context.Context, layout, reference, key, chain string) (signed, er
 	if err != nil {
 		return signed{}, fmt.Errorf("could not read the key and its chain: %w", err)
 	}
-	repository, err := open(layout)
+	images, err := open(layout)
 	if err != nil {
 		return signed{}, err
 	}
-	subject, err := notation.Sign(ctx, local, repository, notation.SignOptions{
+	subject, err := notation.Sign(ctx, local, images, notation.SignOptions{
 		SignerSignOptions: notation.SignerSignOptions{SignatureMediaType: jws.MediaTypeEnvelope},
 		ArtifactReference: reference,
 	})
@@ -236,7 +286,7 @@ func sign(ctx context.Context, layout, reference, key, chain string) (signed, er
 		return signed{}, fmt.Errorf("could not sign: %w", err)
 	}
 	result := signed{Digest: subject.Digest.String(), Signatures: []string{}}
-	err = repository.ListSignatures(ctx, subject, func(manifests []ocispec.Descriptor) error {
+	err = images.ListSignatures(ctx, subject, func(manifests []ocispec.Descriptor) error {
 		for _, manifest := range manifests {
 			result.Signatures = append(result.Signatures, manifest.Digest.String())
 		}

@@ -76,9 +76,9 @@ pub(in crate::cli) enum Command {
     Inspect(InspectArgs),
     /// Say why an image counts as signed, or does not, decision by decision
     ///
-    /// Names the policy that speaks for the image and why, its trust stores, and for each signature every validation
-    /// with its reason and its rule. The exit code is that of verify.
-    Explain(InspectArgs),
+    /// Names the policy that speaks for the image and why, its trust stores, and for each signature, also those on
+    /// attestations, every validation with its reason and its rule. The exit code is that of verify.
+    Explain(ExplainArgs),
     /// List the images that would be acted on
     Targets(TargetsArgs),
     /// Print a completion script for a shell
@@ -161,6 +161,15 @@ pub(in crate::cli) struct InspectArgs {
     pub(in crate::cli) output: OutputArgs,
     #[command(flatten)]
     pub(in crate::cli) look: LookArgs,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ExplainArgs {
+    #[command(flatten)]
+    pub(in crate::cli) inspect: InspectArgs,
+    #[command(flatten)]
+    pub(in crate::cli) metadata: MetadataArgs,
 }
 
 /// Arguments of `targets`.

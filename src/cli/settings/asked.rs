@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use crate::base::foreign::Foreign;
 use crate::cli::args::{ImagesArgs, KeyArgs, ServiceArgs, SignerArgs, TrustArgs, WhoArgs};
 use crate::cli::error::CliError;
 use crate::cli::images::{ImageText, images};
-use crate::cli::origin::Origins;
+use crate::cli::origin::{Naming, Origins};
 use crate::cli::services::{ServiceSettings, services};
 use crate::cli::words::SignerKind;
 use crate::domain::oci::Repository;
@@ -39,7 +40,10 @@ pub enum KeyChoice {
     },
 }
 
-/// Files that say what is trusted; what is none is derived from the signer.
+/// The word that stands for what Notation's own configuration holds, in place of a path.
+pub const NOTATION: &str = "notation";
+
+/// Files that say what is trusted; what is none is derived from the signer. A path [`NOTATION`] is no path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustFiles {
     /// Trust policy file.
@@ -72,14 +76,36 @@ pub(in crate::cli) fn asked(
     let no_signer = key.is_none() && who.signer.signing_profile.is_none();
     match need {
         Need::Signing if no_signer => {
-            let instead = "say --signer local to sign with a key of your own";
-            return Err(no_profile(origins, instead));
+            let local = origins.spell_with("signer", "local");
+            let instead = format!("say {local} to sign with a key of your own");
+            return Err(no_profile(origins, &instead));
         }
         Need::Judging if no_signer && trust.trust_policy.is_none() => {
-            let instead = "say --signer local to check against your own key, or give trust-policy";
-            return Err(no_profile(origins, instead));
+            let (local, policy) = (
+                origins.spell_with("signer", "local"),
+                origins.spell("trust-policy"),
+            );
+            let instead = format!("say {local} to check against your own key, or give {policy}");
+            return Err(no_profile(origins, &instead));
         }
         Need::Signing | Need::Judging | Need::Listing => {}
+    }
+    for (name, path) in [
+        ("trust-policy", &trust.trust_policy),
+        ("trust-store", &trust.trust_store),
+    ] {
+        if path.as_ref().is_some_and(|path| path.as_os_str() == NOTATION)
+            && origins.naming() == Naming::Inputs
+        {
+            return Err(CliError::Value {
+                argument: origins.spell(name),
+                problem:
+                    "expected the path of a file: as an action nothing is looked for in the configuration of \
+                          Notation, since any earlier step can write it"
+                        .to_owned(),
+                value: Some(Foreign::new(NOTATION)),
+            });
+        }
     }
     Ok(Asked {
         images,

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::{
-    Cli, Command, DemoArgs, InspectArgs, ProvenanceArgs, RunArgs, ServiceArgs, TargetsArgs, TaskArgs,
-    TrustArgs, VerifyArgs,
+    Cli, Command, DemoArgs, ExplainArgs, InspectArgs, ProvenanceArgs, RunArgs, ServiceArgs, TargetsArgs,
+    TaskArgs, TrustArgs, VerifyArgs,
 };
 use super::error::CliError;
 use super::images::{ImageText, images, needs_allow};
@@ -22,7 +22,7 @@ use crate::base::foreign::quote;
 use crate::domain::oci::Repository;
 use crate::job::{BuilderId, Concurrency, Recursive, Source};
 
-pub use asked::{Asked, KeyChoice, TrustFiles};
+pub use asked::{Asked, KeyChoice, NOTATION, TrustFiles};
 pub use left::{Look, ReportSettings, TaskSettings};
 
 use asked::{Need, asked, key};
@@ -53,7 +53,7 @@ pub enum Settings {
     /// Show what is there.
     Inspect(Box<InspectSettings>),
     /// Say why an image counts as signed, or does not.
-    Explain(Box<InspectSettings>),
+    Explain(Box<ExplainSettings>),
     /// List what would be acted on.
     Targets(Box<TargetsSettings>),
     /// Print a document.
@@ -113,7 +113,7 @@ pub struct VerifySettings {
     pub task: TaskSettings,
 }
 
-/// What `inspect` and `explain` need.
+/// What `inspect` needs.
 #[derive(Debug)]
 pub struct InspectSettings {
     /// The image, and what it is judged by.
@@ -122,6 +122,15 @@ pub struct InspectSettings {
     pub timeout: Duration,
     /// The form of standard output.
     pub format: Format,
+}
+
+/// What `explain` needs.
+#[derive(Debug)]
+pub struct ExplainSettings {
+    /// The image, and what it is judged by.
+    pub inspect: InspectSettings,
+    /// Pairs that the payload must hold.
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// What `targets` needs.
@@ -187,8 +196,8 @@ pub(super) fn settings(cli: Cli, origins: Origins, warnings: Vec<String>) -> Res
             (Settings::Inspect(Box::new(inspect(args, &origins)?)), look)
         }
         Command::Explain(args) => {
-            let look = look(&args.look, &origins)?;
-            (Settings::Explain(Box::new(inspect(args, &origins)?)), look)
+            let look = look(&args.inspect.look, &origins)?;
+            (Settings::Explain(Box::new(explain(args, &origins)?)), look)
         }
         Command::Targets(args) => {
             let look = look(&args.look, &origins)?;
@@ -249,6 +258,13 @@ fn inspect(args: InspectArgs, origins: &Origins) -> Result<InspectSettings, CliE
         asked: asked(args.images, args.who, judged_by, Need::Listing, origins)?,
         timeout: args.timeout.timeout.0,
         format: args.output.format,
+    })
+}
+
+fn explain(args: ExplainArgs, origins: &Origins) -> Result<ExplainSettings, CliError> {
+    Ok(ExplainSettings {
+        inspect: inspect(args.inspect, origins)?,
+        metadata: metadata(args.metadata.metadata, origins)?,
     })
 }
 

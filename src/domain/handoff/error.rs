@@ -144,6 +144,12 @@ impl Trouble {
             Self::NixResult => {
                 "push it, for instance with skopeo copy --digestfile, and give that digest with names"
             }
+            Self::LayoutPath(path) if is_plain(path.raw()) => {
+                let path = path.raw();
+                return Some(format!(
+                    "write oci:{path}, or push the layout and name what was pushed"
+                ));
+            }
             Self::LayoutPath(_) => "write oci:PATH, or push the layout and name what was pushed",
             Self::LoneIndex => "name the layout's directory, and give repository",
             Self::Ambiguous { .. } => "say which is meant with images-format",
@@ -156,6 +162,12 @@ impl Trouble {
         };
         Some(text.to_owned())
     }
+}
+
+/// Whether a path may stand in a sentence as it is.
+fn is_plain(path: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
+    path.len() <= 80 && path.bytes().all(plain)
 }
 
 impl fmt::Display for Problem {

@@ -38,12 +38,21 @@ impl Classified for ReferenceError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::NoHost(_) => Some(
-                "write the host, as in registry.example.com/team/web:1.4; for an OCI layout on disk write oci:PATH"
-                    .to_owned(),
-            ),
+            Self::NoHost(found) => Some(format!(
+                "write the host, as in registry.example.com/team/web:1.4; for an OCI layout on disk write {}",
+                layout_of(found)
+            )),
             _ => None,
         }
+    }
+}
+
+/// How a path is written that was perhaps meant as the directory of a layout; only plain words are repeated.
+fn layout_of(found: &Foreign) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte);
+    match found.raw() {
+        path if !path.is_empty() && path.len() <= 80 && path.bytes().all(plain) => format!("oci:{path}"),
+        _ => "oci:PATH".to_owned(),
     }
 }
 

@@ -62,7 +62,7 @@ impl FromStr for BuilderId {
             Ok(Self(text.to_owned()))
         } else {
             Err(FactError {
-                expected: "the builder's URI",
+                expected: "the builder's URI, as https://ci.example.com/builder",
                 found: Foreign::new(text),
             })
         }

@@ -75,6 +75,17 @@ pub struct Failure {
     pub done: Vec<String>,
 }
 
+impl Failure {
+    /// Where it happened, as the beginning of a sentence.
+    pub(super) fn place(&self) -> String {
+        match self.step {
+            // Nothing was begun: there is no step that a user would know.
+            Step::Listen => "Before the first step".to_owned(),
+            step => format!("At step {step}"),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.cause)

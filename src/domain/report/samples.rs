@@ -662,7 +662,7 @@ fn the_headline_claims_no_more_than_the_report_holds() {
         "1 image self-checked; everything was there already, nothing was written"
     );
     assert_eq!(headline(rejected()), "1 of 2 images rejected");
-    assert_eq!(headline(failed()), "2 of 2 images not finished");
+    assert_eq!(headline(failed()), "2 of 2 images were not finished");
     assert_eq!(
         headline(planned()),
         "a plan for 1 image; nothing was signed, pushed or changed"

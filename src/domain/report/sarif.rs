@@ -214,8 +214,8 @@ fn failed(report: &RunReport, failure: &Failure) -> Json {
         .as_deref()
         .map(|hint| format!(" What to do: {}.", text(hint)));
     let words = format!(
-        "At step {}{} ({}): {}.{}",
-        failure.step,
+        "{}{} ({}): {}.{}",
+        failure.place(),
         image.unwrap_or_default(),
         failure.cause.class,
         text(&failure.cause.message),

@@ -303,8 +303,8 @@ fn stopped(report: &RunReport, failure: &Failure) -> String {
         .image(failure.target)
         .map_or_else(|| "the run".to_owned(), code);
     let mut text = format!(
-        "### Stopped: {about}\n\nAt step {} ({}): {}\n",
-        failure.step,
+        "### Stopped: {about}\n\n{} ({}): {}\n",
+        failure.place(),
         failure.cause.class,
         prose(&failure.cause.message)
     );

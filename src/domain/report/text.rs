@@ -6,6 +6,7 @@ use super::branches::{legend, lines};
 use super::escape::{clip, plain};
 use super::summary::{SIGNATURES, provenance, signatures};
 use super::{Failure, Finding, Level, RunReport, Standing, TargetReport, TargetState, Verdict};
+use crate::domain::plan::Step;
 
 /// How text is to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,7 +261,11 @@ fn finding_text(report: &RunReport, finding: &Finding, style: Style) -> String {
 }
 
 fn failure_text(report: &RunReport, failure: &Failure, style: Style) -> String {
-    let what = format!("{} at {}", failure.cause.class, failure.step);
+    let what = match failure.step {
+        // Nothing was begun: there is no step that a user would know.
+        Step::Listen => "error".to_owned(),
+        step => format!("{} at {step}", failure.cause.class),
+    };
     let mut text = format!(
         "\n{}: {}\n",
         style.paint(Paint::Bad, &what),

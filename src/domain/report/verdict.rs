@@ -128,7 +128,10 @@ impl RunReport {
             Verdict::Failed if self.targets.is_empty() => "stopped before any image was looked at".to_owned(),
             Verdict::Failed => {
                 let unfinished = self.count(TargetState::Failed) + self.count(TargetState::NotStarted);
-                format!("{unfinished} of {all} not finished")
+                match (unfinished, self.targets.len()) {
+                    (_, 1) => "the image was not finished".to_owned(),
+                    (unfinished, _) => format!("{unfinished} of {all} were not finished"),
+                }
             }
             Verdict::Planned => format!("a plan for {all}; nothing was signed, pushed or changed"),
             Verdict::SkippedUntrusted => {

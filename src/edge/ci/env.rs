@@ -172,6 +172,10 @@ pub const REGISTER: &[Variable] = &[
     shown("HOME", "the user's directory, where no XDG directory is set"),
     hidden("HTTPS_PROXY", "the proxy for `https:` addresses"),
     hidden("HTTP_PROXY", "the proxy for `http:` addresses"),
+    shown(
+        "NOTATION_CONFIG",
+        "Notation's configuration directory, read only where `trust-policy` or `trust-store` is `notation`",
+    ),
     shown("NO_COLOR", "not empty: no colours (no-color.org)"),
     shown("NO_PROXY", "hosts that are reached without a proxy"),
     shown(
@@ -191,6 +195,10 @@ pub const REGISTER: &[Variable] = &[
         "a PEM file of certificate roots besides the embedded ones",
     ),
     shown("TERM", "`dumb`: no colours and no progress line"),
+    shown(
+        "XDG_CONFIG_HOME",
+        "where Notation's configuration directory is, where `NOTATION_CONFIG` does not say",
+    ),
     shown(
         "XDG_STATE_HOME",
         "where the local CA is kept, in `countersign/` (XDG Base Directory Specification)",

@@ -1,7 +1,7 @@
 //! Small files that a person names on the command line.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -35,7 +35,7 @@ pub fn read_named(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
         path: path.display().to_string(),
         problem,
     };
-    let found = fs::metadata(path).map_err(|error| refused(error.to_string()))?;
+    let found = fs::metadata(path).map_err(|error| refused(in_words(&error)))?;
     if !found.is_file() {
         return Err(refused("expected a regular file".to_owned()));
     }
@@ -43,7 +43,7 @@ pub fn read_named(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(MEBIBYTE + 1));
     let most = MEBIBYTE as u64 + 1;
     let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
-    read.map_err(|error| refused(error.to_string()))?;
+    read.map_err(|error| refused(in_words(&error)))?;
     if bytes.len() > MEBIBYTE {
         return Err(refused(format!("expected at most {MEBIBYTE} bytes")));
     }
@@ -53,6 +53,14 @@ pub fn read_named(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
 /// Whether there is a file; one that cannot be looked at counts as none.
 pub fn file_is_there(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file())
+}
+
+/// What the system says, without its number.
+fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "expected a file, found none".to_owned(),
+        kind => kind.to_string(),
+    }
 }
 
 #[cfg(test)]

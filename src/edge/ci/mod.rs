@@ -35,7 +35,7 @@ pub use output_dir::{OutputDir, OutputError};
 pub use paths::Paths;
 pub use publish::publish;
 pub use standing::Standing;
-pub use terminal::state_directory;
+pub use terminal::{notation_directory, state_directory};
 pub use writer::{Shade, Writer};
 
 /// The system that runs us.

@@ -18,6 +18,18 @@ pub fn state_directory(environment: &Environment) -> Option<PathBuf> {
     Some(state.join("countersign"))
 }
 
+/// Notation's configuration directory: `NOTATION_CONFIG`, else `notation` in `XDG_CONFIG_HOME`, else in `~/.config`
+/// (Notation, "Notation Directory Structure"); none where the environment names none of them by an absolute path.
+pub fn notation_directory(environment: &Environment) -> Option<PathBuf> {
+    let named = |name| environment.get(name).map(PathBuf::from);
+    let absolute = |name| named(name).filter(|path: &PathBuf| path.is_absolute());
+    let given = named("NOTATION_CONFIG").filter(|path| !path.as_os_str().is_empty());
+    given.or_else(|| {
+        let config = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
+        Some(config.join("notation"))
+    })
+}
+
 /// Columns of the terminal; 100 where it does not say (ours).
 pub(super) fn columns(environment: &Environment) -> usize {
     let columns = environment
@@ -44,5 +56,21 @@ mod tests {
             Some("/h/.local/state/countersign".into())
         );
         assert_eq!(state([("XDG_STATE_HOME", ""), ("HOME", "")]), None);
+    }
+
+    #[test]
+    fn the_configuration_of_notation_is_where_notation_has_it() {
+        let config = |given, xdg, home| {
+            let variables = [
+                ("NOTATION_CONFIG", given),
+                ("XDG_CONFIG_HOME", xdg),
+                ("HOME", home),
+            ];
+            notation_directory(&Environment::of(variables))
+        };
+        assert_eq!(config("here", "/x", "/h"), Some("here".into()));
+        assert_eq!(config("", "/x", "/h"), Some("/x/notation".into()));
+        assert_eq!(config("", "x", "/h"), Some("/h/.config/notation".into()));
+        assert_eq!(config("", "x", ""), None);
     }
 }

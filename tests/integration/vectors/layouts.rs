@@ -19,7 +19,7 @@ use countersign::seams::{Clock, NotChecked, Observer};
 use serde_json::json;
 
 use super::trust::trust_store;
-use super::{Case, Judged};
+use super::{Case, Judged, command};
 
 /// Judges the kinds of this module.
 pub(super) fn judge(case: &Case) -> Option<Judged> {
@@ -106,6 +106,17 @@ fn list(case: &Case) -> Judged {
 }
 
 fn verified(case: &Case) -> Judged {
+    let judged = verified_at(case, case.time("at"));
+    if let Some(accepted) = command::second_opinion(case, &judged) {
+        let word = |accepted| if accepted { "accept" } else { "reject" };
+        let (said, found) = (word(accepted), word(judged.accepted));
+        assert!(said == found, "the command line says {said}, the library {found}");
+    }
+    judged
+}
+
+/// Verifies the layout of a case at a moment; none is now.
+pub(super) fn verified_at(case: &Case, at: Option<Timestamp>) -> Judged {
     let reference = case.text("artifact_reference");
     let name = reference.rsplit_once('@').map_or(reference, |(name, _)| name);
     let scope = match name.parse::<ImageRef>().map(|image| image.place().clone()) {
@@ -114,7 +125,7 @@ fn verified(case: &Case) -> Judged {
     };
     let job = job(case, target(case, reference), scope);
     let store = Layout::new();
-    let report = block_on(verify(&job, backends(&store, case.time("at")), &stop_channel().1));
+    let report = block_on(verify(&job, backends(&store, at), &stop_channel().1));
     let target = &report.targets[0];
     let digest = json!(target.digest.as_ref().map(ToString::to_string));
     match (report.failures.is_empty(), target.state) {

@@ -213,35 +213,7 @@ mod tests {
 
     #[test]
     fn bounds_hold() {
-        let bounds = Bounds {
-            bytes: 20,
-            depth: 3,
-            values: 5,
-        };
-        assert!(read(b"[[[ ]]]", bounds).is_ok());
-        assert!(matches!(
-            read(b"[[[[]]]]", bounds),
-            Err(DocumentError::TooDeep { limit: 3, .. })
-        ));
-        assert!(matches!(
-            read(b"[1,2,3,4,5]", bounds),
-            Err(DocumentError::TooMany { limit: 5 })
-        ));
-        assert!(matches!(
-            read(&[b' '; 21], bounds),
-            Err(DocumentError::TooLarge { limit: 20, found: 21 })
-        ));
-    }
-
-    #[test]
-    fn very_deep_documents_do_not_overflow_the_stack() {
-        let text = "[".repeat(500_000);
-        assert!(read(text.as_bytes(), Bounds::MANIFEST).is_err());
-        let closed = format!("{text}{}", "]".repeat(500_000));
-        assert!(matches!(
-            read(closed.as_bytes(), Bounds::MANIFEST),
-            Err(DocumentError::TooDeep { limit: 64, .. })
-        ));
+        crate::base::tree::testing::bounds_hold(read);
     }
 
     #[test]

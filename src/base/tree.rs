@@ -401,3 +401,39 @@ impl Keys {
         }
     }
 }
+
+/// What holds for whoever reads a document into this tree.
+#[cfg(test)]
+pub(super) mod testing {
+    use super::{Document, DocumentError};
+    use crate::base::limits::Bounds;
+
+    /// Demands that a reader keeps to its bounds, to the value, and does not run out of stack.
+    pub(in crate::base) fn bounds_hold(read: fn(&[u8], Bounds) -> Result<Document, DocumentError>) {
+        let bounds = Bounds {
+            bytes: 20,
+            depth: 3,
+            values: 5,
+        };
+        assert!(read(b"[[[]]]", bounds).is_ok());
+        assert!(matches!(
+            read(b"[[[[]]]]", bounds),
+            Err(DocumentError::TooDeep { limit: 3, .. })
+        ));
+        assert!(matches!(
+            read(b"[1,2,3,4,5]", bounds),
+            Err(DocumentError::TooMany { limit: 5 })
+        ));
+        assert!(matches!(
+            read(&[b' '; 21], bounds),
+            Err(DocumentError::TooLarge { limit: 20, found: 21 })
+        ));
+        let open = "[".repeat(500_000);
+        assert!(read(open.as_bytes(), Bounds::MANIFEST).is_err());
+        let closed = format!("{open}{}", "]".repeat(500_000));
+        assert!(matches!(
+            read(closed.as_bytes(), Bounds::MANIFEST),
+            Err(DocumentError::TooDeep { limit: 64, .. })
+        ));
+    }
+}

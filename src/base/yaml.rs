@@ -371,29 +371,7 @@ mod tests {
 
     #[test]
     fn bounds_hold() {
-        let bounds = Bounds {
-            bytes: 20,
-            depth: 3,
-            values: 5,
-        };
-        assert!(read(b"[[[]]]", bounds).is_ok());
-        assert!(matches!(
-            read(b"[[[[]]]]", bounds),
-            Err(DocumentError::TooDeep { limit: 3, .. })
-        ));
-        assert!(matches!(
-            read(b"[1,2,3,4,5]", bounds),
-            Err(DocumentError::TooMany { limit: 5 })
-        ));
-        assert!(matches!(
-            read(&[b' '; 21], bounds),
-            Err(DocumentError::TooLarge { limit: 20, found: 21 })
-        ));
-        let deep = "[".repeat(500_000);
-        assert!(matches!(
-            read(deep.as_bytes(), Bounds::SMALL_DOCUMENT),
-            Err(DocumentError::TooDeep { .. })
-        ));
+        crate::base::tree::testing::bounds_hold(read);
     }
 
     /// The tree without positions.

@@ -175,18 +175,3 @@ fn guides_show_the_examples_as_they_are() {
         assert!(guide.contains(&format!("```yaml\n{example}```\n")), "{host}");
     }
 }
-
-#[test]
-fn links_in_guides_and_decisions_lead_somewhere() {
-    let directories = ["docs/guides", "docs/buildtypes", "docs/decisions"];
-    for (path, text) in directories.into_iter().flat_map(files) {
-        for link in text.split("](").skip(1) {
-            let target = link.split([')', '#']).next().unwrap();
-            if target.is_empty() || target.contains("://") {
-                continue;
-            }
-            let file = std::path::Path::new(&path).parent().unwrap().join(target);
-            assert!(file.exists(), "{path}: {target}");
-        }
-    }
-}

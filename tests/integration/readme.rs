@@ -1,8 +1,6 @@
 //! Parts of README and docs that are made from the code, and commands in them that must work.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use countersign::{cli, edge::ci};
 
@@ -62,42 +60,4 @@ fn the_blocks_for_the_action_are_yaml() {
     let document = yaml::read(cli::action_inputs().as_bytes(), Bounds::SMALL_DOCUMENT).unwrap();
     let signer = document.cursor().pointer("/inputs/signer/description").unwrap();
     assert!(signer.string().unwrap().ends_with("default: aws"));
-}
-
-#[test]
-fn the_guide_to_local_keys_works_as_written() {
-    let guide = fs::read_to_string(in_repository("docs/guides/local.md")).unwrap();
-    let blocks: Vec<&str> = guide
-        .split("```sh\n")
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect();
-    assert_eq!(blocks.len(), 3);
-    let root = tempfile::tempdir().unwrap();
-    let programs = Path::new(env!("CARGO_BIN_EXE_countersign")).parent().unwrap();
-    let path = format!("{}:/usr/bin:/bin", programs.display());
-    let shell = |script: &str| {
-        let output = Command::new("sh")
-            .args(["-ec", script])
-            .env_clear()
-            .env("PATH", &path)
-            .env("HOME", root.path())
-            .current_dir(root.path())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{script}\n{output:?}");
-    };
-    // The demo's image in the place of the reader's own, under the guide's tag.
-    shell(
-        "mkdir build && countersign demo build/demo && cp -r build/demo build/web && rm -r countersign-report",
-    );
-    let index = root.path().join("build/web/index.json");
-    fs::write(
-        &index,
-        fs::read_to_string(&index).unwrap().replace("\"1.0\"", "\"1.4\""),
-    )
-    .unwrap();
-    for block in blocks {
-        shell(block);
-    }
 }

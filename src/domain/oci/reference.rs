@@ -42,6 +42,10 @@ impl Classified for ReferenceError {
                 "write the host, as in registry.example.com/team/web:1.4; for an OCI layout on disk write {}",
                 layout_of(found)
             )),
+            Self::Host(found) if matches!(found.raw(), "https:" | "http:") => {
+                Some("write the reference without it, as in registry.example.com/team/web:1.4".to_owned())
+            }
+            Self::Layout(_) => Some("write oci:PATH, as in oci:build/web:1.4".to_owned()),
             _ => None,
         }
     }

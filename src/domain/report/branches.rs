@@ -96,7 +96,12 @@ impl Standing {
 /// What the marks mean, in words that claim no more than was checked.
 pub(super) fn legend(report: &RunReport) -> String {
     let listed = "· listed, not judged";
+    let signatures = report.targets.iter().flat_map(|target| &target.signatures);
+    let mut verdicts = signatures.map(|signature| signature.verdict);
     match &report.checked {
+        None if verdicts.any(|verdict| verdict != "listed") => {
+            format!("✗ rejected   ? could not tell   {listed}")
+        }
         None => listed.to_owned(),
         Some(checked) => format!("✓ {}   ✗ rejected   ? could not tell   {listed}", checked.name()),
     }

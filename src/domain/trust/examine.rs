@@ -604,6 +604,40 @@ mod tests {
     }
 
     #[test]
+    fn an_alias_is_refused_by_name_unless_the_verifier_is_told_of_it() {
+        let issued = chain();
+        let mut header = aws_header();
+        let alias = crate::domain::notary::names::AWS_PROFILE_ALIAS;
+        header[alias] = json!("arn:aws:signer:eu-west-1:111122223333:/signing-profiles/release/aliases/live");
+        header["crit"].as_array_mut().unwrap().push(json!(alias));
+        let evidence = sign(&issued, &header, &payload(&subject(1), &[]));
+        let about = subject(1);
+        let judge = |identity: &str, verifier: Verifier| {
+            let policy = simple_policy("strict", "signingAuthority:aws", identity);
+            let pending = Examination {
+                evidence: &evidence,
+                subject: about.descriptor(),
+                policy: &policy,
+                store: &store("signingAuthority:aws", &issued),
+                requirements: &Requirements::default(),
+                now: time(NOW),
+                verifiers: &[verifier],
+            }
+            .run();
+            let good = (0..pending.questions().len()).map(|index| (index, RevocationAnswer::Good));
+            pending.conclude(&good.collect())
+        };
+        let mut told = Verifier::aws_signer();
+        told.processed.push(alias.to_owned());
+        let refused = rejected(judge(PROFILE, Verifier::aws_signer()));
+        assert_eq!(refused.reason(), Reason::Unsupported);
+        assert!(refused.message().contains(alias), "{}", refused.message());
+        assert!(is_accepted(&judge(PROFILE, told.clone())));
+        let stranger = rejected(judge(&format!("{PROFILE}x"), told));
+        assert_eq!(stranger.reason(), Reason::UntrustedIdentity);
+    }
+
+    #[test]
     fn what_a_signature_asks_for_and_is_not_there_refuses_it_by_name_at_every_level() {
         let issued = chain();
         let store = store("signingAuthority:aws", &issued);

@@ -52,7 +52,9 @@ pub struct Verifier {
     name: &'static str,
     /// The release of the plugin that it equals.
     pub version: Version,
-    /// The attributes it takes into account.
+    /// The attributes it takes into account; a critical one that does not stand here is refused by name. Whoever wants
+    /// to accept signatures made through aliases of signing profiles adds [`names::AWS_PROFILE_ALIAS`]: the profile
+    /// version that the signature states still has to be trusted.
     pub processed: Vec<String>,
 }
 

@@ -115,6 +115,11 @@ fn verified(case: &Case) -> Judged {
     judged
 }
 
+/// Whether the layout of a case is accepted, with the clock and the limit of the case.
+pub(crate) fn accepts(case: &Case) -> bool {
+    verified_at(case, case.time("at")).accepted
+}
+
 /// Verifies the layout of a case at a moment; none is now.
 pub(super) fn verified_at(case: &Case, at: Option<Timestamp>) -> Judged {
     let reference = case.text("artifact_reference");

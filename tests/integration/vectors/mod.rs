@@ -7,7 +7,7 @@
 mod certs;
 pub(crate) mod command;
 mod envelope;
-mod layouts;
+pub(crate) mod layouts;
 mod oci;
 mod referrers;
 mod trust;
@@ -148,6 +148,14 @@ impl Case {
     /// Where the file or directory in this role is.
     pub(crate) fn path(&self, role: &str) -> PathBuf {
         self.root.join(&self.files[role])
+    }
+
+    /// The same case about another layout.
+    pub(crate) fn in_layout(&self, layout: &Path) -> Self {
+        let mut case = self.clone();
+        case.files
+            .insert("layout".to_owned(), layout.display().to_string());
+        case
     }
 
     /// The bytes of the file in this role.

@@ -57,6 +57,37 @@ fn the_image_of_the_action_is_one_program_and_root() {
     assert!(text.contains("\nFROM alpine:3.22 AS shell\n"));
 }
 
+/// Cargo refuses a manifest of which a target's file is missing, even where that target is not built.
+#[test]
+fn what_the_image_is_built_from_holds_every_target_of_the_manifest() {
+    let ignored = fs::read_to_string(in_repository(".dockerignore")).unwrap();
+    let context: Vec<&str> = ignored
+        .lines()
+        .filter_map(|line| line.strip_prefix('!'))
+        .collect();
+    let is_there = |file: &str| {
+        let within = |entry: &&str| {
+            let rest = file.strip_prefix(*entry);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        in_repository(file).is_file() && context.iter().any(within)
+    };
+    assert!(is_there(".cargo/config.toml"), "the linker's flags");
+    let manifest = fs::read_to_string(in_repository("Cargo.toml")).unwrap();
+    for target in manifest.split("\n[[").skip(1) {
+        let member = |name: &str| {
+            let line = target.lines().find_map(|line| line.strip_prefix(name));
+            line.map(|value| value.trim_matches([' ', '=', '"']).to_owned())
+        };
+        let name = member("name").unwrap();
+        let files = match member("path") {
+            Some(path) => vec![path],
+            None => vec![format!("benches/{name}.rs"), format!("benches/{name}/main.rs")],
+        };
+        assert!(files.iter().any(|file| is_there(file)), "{files:?}");
+    }
+}
+
 /// The names that `with:` may use.
 fn inputs() -> BTreeSet<String> {
     let document = yaml::read(cli::action_inputs().as_bytes(), Bounds::SMALL_DOCUMENT).unwrap();

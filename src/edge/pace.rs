@@ -13,6 +13,7 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 /// How often a request is repeated and how long to wait in between.
@@ -81,47 +82,84 @@ impl Pace {
     };
 }
 
-/// Keeps callers to a [`Pace`], first come, first served.
+/// Keeps callers to a [`Pace`], first come, first served, and finds out where more is allowed.
 ///
-/// Every caller is given the earliest moment at which the quota allows it (the generic cell rate algorithm). After a
-/// throttling answer there are no more bursts: somebody else shares the quota.
+/// Every caller is given the earliest moment at which the quota allows it (the generic cell rate algorithm). The quotas
+/// of an account can be raised, and nobody tells by how much: as long as nothing was throttled, every burst that was
+/// served doubles the pace. The first throttling answer ends that for good: back to the pace of the beginning, and
+/// without bursts, since somebody else shares the quota (docs/decisions/0018-a-pace-that-grows.md).
 #[derive(Debug)]
 pub struct Bucket {
-    interval: Duration,
+    pace: Pace,
+    interval: Cell<Duration>,
+    /// How long before the bucket is full again a turn may come.
     burst: Cell<Duration>,
+    served: Cell<f64>,
+    was_throttled: Cell<bool>,
     /// The moment at which the bucket would be full again.
     full_at: Cell<Option<Instant>>,
+    /// Whoever is next waits here, the others behind.
+    line: Mutex<()>,
 }
 
 impl Bucket {
     /// A full bucket.
     pub fn new(pace: Pace) -> Self {
-        let interval = Duration::from_secs_f64(1.0 / pace.per_second.max(0.001));
         Self {
-            interval,
-            burst: Cell::new(interval.mul_f64((pace.burst - 1.0).max(0.0))),
+            pace,
+            interval: Cell::new(interval(pace)),
+            burst: Cell::new(interval(pace).mul_f64((pace.burst - 1.0).max(0.0))),
+            served: Cell::new(0.0),
+            was_throttled: Cell::new(false),
             full_at: Cell::new(None),
+            line: Mutex::new(()),
         }
     }
 
     /// Waits for this caller's turn.
     pub async fn take(&self) {
+        let _next = self.line.lock().await;
+        // A throttling answer may put the turn off while it is waited for.
+        while let Some(turn) = self.turn().filter(|turn| *turn > Instant::now()) {
+            tokio::time::sleep_until(turn).await;
+        }
         let now = Instant::now();
         let full_at = self.full_at.get().map_or(now, |at| at.max(now));
-        self.full_at.set(Some(full_at + self.interval));
-        let turn = full_at.checked_sub(self.burst.get()).unwrap_or(now);
-        if turn > now {
-            tokio::time::sleep_until(turn).await;
+        self.full_at.set(Some(full_at + self.interval.get()));
+    }
+
+    /// The earliest moment for whoever is next; nothing where it is now.
+    fn turn(&self) -> Option<Instant> {
+        self.full_at.get()?.checked_sub(self.burst.get())
+    }
+
+    /// Is told that the service answered without throttling.
+    pub fn served(&self) {
+        if self.was_throttled.get() {
+            return;
+        }
+        self.served.set(self.served.get() + 1.0);
+        if self.served.get() >= self.pace.burst.max(1.0) {
+            self.served.set(0.0);
+            self.interval.set(self.interval.get() / 2);
         }
     }
 
-    /// Is told that the service throttled: nobody's turn comes before the wait is over, and bursts are over.
+    /// Is told that the service throttled: nobody's turn comes before the wait is over, bursts are over, and the pace
+    /// is that of the beginning.
     pub fn throttled(&self, wait: Duration) {
         let until = Instant::now() + wait;
+        self.was_throttled.set(true);
+        self.interval.set(interval(self.pace));
         self.burst.set(Duration::ZERO);
         self.full_at
             .set(Some(self.full_at.get().map_or(until, |at| at.max(until))));
     }
+}
+
+/// The time between two requests in the long run.
+fn interval(pace: Pace) -> Duration {
+    Duration::from_secs_f64(1.0 / pace.per_second.max(0.001))
 }
 
 #[cfg(test)]
@@ -180,6 +218,41 @@ mod tests {
         bucket.take().await;
         bucket.take().await;
         assert!(start.elapsed() >= Duration::from_millis(95));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_served_quickens_the_pace_until_something_is_throttled() {
+        let bucket = Bucket::new(Pace::TEN);
+        let hundred = async || {
+            let start = Instant::now();
+            for _ in 0..100 {
+                bucket.take().await;
+                bucket.served();
+            }
+            start.elapsed().as_millis()
+        };
+        let unhindered = hundred().await;
+        assert!((500..2500).contains(&unhindered), "{unhindered} ms");
+        assert!(hundred().await < 100);
+        bucket.throttled(Duration::from_secs(1));
+        let kept = hundred().await;
+        assert!((10_500..=11_100).contains(&kept), "{kept} ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttle_puts_off_whoever_is_waiting_already() {
+        let bucket = Bucket::new(Pace {
+            per_second: 10.0,
+            burst: 1.0,
+        });
+        bucket.take().await;
+        let start = Instant::now();
+        let throttle = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            bucket.throttled(Duration::from_secs(3));
+        };
+        tokio::join!(bucket.take(), throttle);
+        assert_eq!(start.elapsed().as_millis(), 3_050);
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,6 +24,7 @@ use crate::base::arn::ProfileVersionArn;
 use crate::base::foreign::{Foreign, quote};
 use crate::base::time::Timestamp;
 use crate::domain::trust::{RevocationAnswer, RevocationQuestion};
+use crate::edge::pace::{Bucket, Pace};
 use crate::seams::Revocation;
 
 /// What the messages call the service.
@@ -32,10 +33,17 @@ const SERVICE: &str = "AWS Signer";
 /// The one operation of the data plane.
 const OPERATION: &str = "GetRevocationStatus";
 
-/// Asks AWS Signer; each question once per run.
+/// The default quota of the operation: a hundred a second (AWS Signer developer guide, "Quotas").
+const PACE: Pace = Pace {
+    per_second: 100.0,
+    burst: 100.0,
+};
+
+/// Asks AWS Signer; each question once per run, and no faster than its quota.
 #[derive(Debug)]
 pub struct SignerRevocation {
     aws: Aws,
+    bucket: Bucket,
     clients: RefCell<HashMap<Region, Client>>,
     answers: RefCell<HashMap<RevocationQuestion, Rc<OnceCell<RevocationAnswer>>>>,
 }
@@ -44,6 +52,7 @@ impl SignerRevocation {
     pub(super) fn new(aws: Aws) -> Self {
         Self {
             aws,
+            bucket: Bucket::new(PACE),
             clients: RefCell::default(),
             answers: RefCell::default(),
         }
@@ -73,6 +82,7 @@ impl SignerRevocation {
             Ok(region) => region,
             Err(reason) => return RevocationAnswer::Unknown(reason),
         };
+        self.bucket.take().await;
         let request = self.client(&region).get_revocation_status();
         let answer = request
             .platform_id(PLATFORM)

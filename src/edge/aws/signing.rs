@@ -116,12 +116,17 @@ impl SigningProfile {
         }
     }
 
-    /// Waits for the quota; longer once the service said that others share it.
+    /// Waits for the quota; longer once the service said that others share it, be it while we wait.
     async fn wait_for_turn(&self) {
-        if self.throttled.swap(0, Ordering::Relaxed) > 0 {
-            self.bucket.throttled(BACK_OFF);
+        loop {
+            if self.throttled.swap(0, Ordering::Relaxed) > 0 {
+                self.bucket.throttled(BACK_OFF);
+            }
+            self.bucket.take().await;
+            if self.throttled.load(Ordering::Relaxed) == 0 {
+                return;
+            }
         }
-        self.bucket.take().await;
     }
 
     /// Explains a refusal; asks the service about the profile itself where that may tell more.
@@ -276,7 +281,10 @@ impl Signer for SigningProfile {
             .send()
             .await;
         match answer {
-            Ok(answer) => self.read(answer),
+            Ok(answer) => {
+                self.bucket.served();
+                self.read(answer)
+            }
             Err(error) => Err(self
                 .explain(&ServiceError::of(SERVICE, "SignPayload", &error))
                 .await),

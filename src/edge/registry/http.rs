@@ -107,7 +107,12 @@ impl Line {
             });
             let attempt = tokio::time::timeout(self.timeout, self.once(ask, login)).await;
             let (trouble, asked) = match attempt.unwrap_or(Err(Fault::Slow)) {
-                Ok(answer) if !answer.is_passing() => return Ok(answer),
+                Ok(answer) if !answer.is_passing() => {
+                    if let Some(bucket) = &ask.bucket {
+                        bucket.served();
+                    }
+                    return Ok(answer);
+                }
                 Ok(answer) => {
                     let asked = answer.retry_after();
                     if let Some(bucket) = ask.bucket.as_ref().filter(|_| answer.is_throttled()) {

@@ -169,14 +169,14 @@ pub trait WriteStore: ReadStore {
     /// [`StoreError`]; after an error the manifest is not listed.
     async fn push_referrer(&self, place: &Place, manifest: &Manifest) -> Result<Subject, StoreError>;
 
-    /// Deletes a referrer that our own profile signed.
+    /// Deletes a referrer of our own.
     ///
     /// # Errors
     /// [`StoreError`].
     async fn delete(&self, own: &OwnReferrer) -> Result<(), StoreError>;
 }
 
-/// A referrer that may be deleted, because a signature by our own signer on it was accepted.
+/// A referrer that may be deleted: a signature by our own signer on it was accepted, or we stored it a moment ago.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnReferrer {
     subject: Subject,
@@ -188,6 +188,15 @@ impl OwnReferrer {
     pub fn prove(place: Place, manifest: &Manifest, signer: &SignerIdentity, by: &Accepted) -> Option<Self> {
         let ours = by.subject() == manifest.digest() && signer.made(by);
         (ours && manifest.subject().is_some()).then(|| Self {
+            subject: Subject::of(place, manifest),
+        })
+    }
+
+    /// Proves ownership of what is about to be stored by the store's own word that it is not there yet: whatever stands
+    /// under that digest afterwards was put there by us. What stood there before is nobody's by this proof.
+    pub fn absent_before(place: Place, manifest: &Manifest, word: &StoreError) -> Option<Self> {
+        let absent = matches!(&word.problem, StoreProblem::SubjectAbsent { subject, .. } if subject == manifest.digest());
+        (absent && manifest.subject().is_some()).then(|| Self {
             subject: Subject::of(place, manifest),
         })
     }
@@ -222,6 +231,14 @@ pub enum StoreProblem {
     /// Credentials or a permission are lacking.
     #[error("{0}")]
     Refused(String),
+    /// A referrer was not taken, and the store says that what it refers to is not there.
+    #[error("{words}, and {subject}, which it refers to, is not stored")]
+    SubjectAbsent {
+        /// What it refers to.
+        subject: Digest,
+        /// What the store answered.
+        words: String,
+    },
     /// It did not answer well; running again may help.
     #[error("{0}")]
     Unavailable(String),
@@ -241,7 +258,7 @@ pub enum StoreProblem {
 impl Classified for StoreError {
     fn class(&self) -> Class {
         match self.problem {
-            StoreProblem::Missing(_) => Class::Missing,
+            StoreProblem::Missing(_) | StoreProblem::SubjectAbsent { .. } => Class::Missing,
             StoreProblem::Refused(_) => Class::Refused,
             StoreProblem::Unavailable(_) => Class::Unavailable,
             StoreProblem::Tampered { .. } => Class::Tampered,

@@ -13,6 +13,7 @@
 //! ```
 
 mod ahead;
+mod attach;
 mod attest;
 mod ended;
 mod explain;

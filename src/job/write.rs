@@ -6,7 +6,6 @@ use std::rc::Rc;
 use super::ahead::Wishes;
 use super::attest::{self, ReadyAttestation};
 use super::judge::Judged;
-use super::pool;
 use super::progress::Progress;
 use super::run::{Looked, Run};
 use super::scope;
@@ -16,7 +15,7 @@ use crate::base::failure::Cause;
 use crate::base::limits;
 use crate::base::time::Timestamp;
 use crate::domain::notary::signature_manifest;
-use crate::domain::oci::{Blob, Digest, Place, Subject};
+use crate::domain::oci::{Digest, Subject};
 use crate::domain::plan::{Action, Step};
 use crate::domain::provenance::{BuildFacts, attestation_manifest};
 use crate::seams::{Observer, Revocation, Signer, WriteStore};
@@ -141,24 +140,6 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         self.judge.foresee(subject, metadata, &signature.evidence, &scope)
     }
 
-    /// The signature first, then what it is on.
-    async fn attach(
-        &self,
-        place: &Place,
-        attestation: &ReadyAttestation,
-        signature: Option<&ReadySignature>,
-    ) -> Result<(), Cause> {
-        if let Some(signature) = signature {
-            self.push_signature(place, signature).await?;
-        }
-        let store = self.judge.store;
-        let stored = store.push_referrer(place, &attestation.manifest).await;
-        stored.map_err(|error| Cause::of(&error))?;
-        let mut made = self.made.borrow_mut();
-        made.insert(attestation.manifest.digest().clone());
-        Ok(())
-    }
-
     /// Builds the attestation, and signs it unless a run that was stopped left a good signature over the same bytes;
     /// `signed` is when this run signed the image, if it did.
     async fn prepare(
@@ -200,25 +181,6 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let accepted = looked.observed.signatures.iter().filter_map(Judged::accepted);
         let ours = accepted.filter(|accepted| self.signings.identity().made(accepted));
         ours.map(|accepted| accepted.envelope().attributes().time()).min()
-    }
-
-    async fn upload(&self, place: &Place, blobs: &[Blob]) -> Result<(), Cause> {
-        let store = self.judge.store;
-        let uploads = pool::each(blobs, pool::PER_TARGET, |blob| store.upload(place, blob)).await;
-        uploads
-            .into_iter()
-            .collect::<Result<(), _>>()
-            .map_err(|error| Cause::of(&error))
-    }
-
-    async fn push_signature(&self, place: &Place, signature: &ReadySignature) -> Result<Digest, Cause> {
-        let store = self.judge.store;
-        store
-            .push_referrer(place, &signature.manifest)
-            .await
-            .map_err(|error| Cause::of(&error))?;
-        self.made.borrow_mut().insert(signature.manifest.digest().clone());
-        Ok(signature.manifest.digest().clone())
     }
 }
 

@@ -54,7 +54,10 @@ impl<L: Logins> Registry<L> {
             // What we took for stored is not; the next upload sends it.
             self.known.borrow_mut().retain(|(of, _)| of != repository);
         }
-        check_stored(manifest.digest(), &answer)?;
+        if let Err(trouble) = check_stored(manifest.digest(), &answer) {
+            let absent = self.absent_subject(place, subject, &answer).await?;
+            return Err(absent.unwrap_or(trouble));
+        }
         // Some registries echo the header without keeping a list, and some keep one without it; only both will do.
         let echoed = answer.header(OCI_SUBJECT) == Some(subject.digest.to_string().as_str());
         if !echoed || !self.has_api(repository, &subject.digest).await? {
@@ -65,6 +68,34 @@ impl<L: Logins> Registry<L> {
                 .await?;
         }
         Ok(Subject::of(place.clone(), manifest))
+    }
+
+    /// Whether a referrer was refused for want of its subject. Registries must take such referrers (distribution
+    /// specification 1.1, "Pushing manifests with subject"), and those that do not have no answer of their own for it,
+    /// so the subject itself is asked for.
+    async fn absent_subject(
+        &self,
+        place: &Place,
+        subject: &Descriptor,
+        answer: &Answer,
+    ) -> Result<Option<Trouble>, Trouble> {
+        if !may_want_subject(answer, &subject.digest) {
+            return Ok(None);
+        }
+        match self.read_manifest(place, subject).await {
+            Err(Trouble {
+                problem: StoreProblem::Missing(_),
+                ..
+            }) => Ok(Some(Trouble {
+                problem: StoreProblem::SubjectAbsent {
+                    subject: subject.digest.clone(),
+                    words: answer.trouble().problem.to_string(),
+                },
+                hint: None,
+            })),
+            Err(trouble) => Err(trouble),
+            Ok(_) => Ok(None),
+        }
     }
 
     /// Deletes a referrer; one that is not there is deleted.
@@ -184,6 +215,24 @@ fn changed(now: &Fallback, change: Change<'_>, of: &Digest) -> Result<Manifest, 
         )));
     }
     Manifest::parse(bytes, &MediaType::OCI_INDEX).map_err(|_| unreadable())
+}
+
+/// Whether an answer to a push may mean that the subject has to be stored first: the manifest was refused as such, not
+/// who pushes, where, or how often.
+fn may_want_subject(answer: &Answer, subject: &Digest) -> bool {
+    let refused = matches!(answer.status, 400 | 404 | 405 | 409 | 412 | 422);
+    let blob = answer.says("MANIFEST_BLOB_UNKNOWN") || answer.says("BLOB_UNKNOWN");
+    let names_subject = || {
+        let errors = answer.errors();
+        errors
+            .iter()
+            .any(|error| error.message.raw().contains(subject.hex()))
+    };
+    refused
+        && !answer.is_page()
+        && !answer.is_passing()
+        && !answer.says("NAME_UNKNOWN")
+        && (!blob || names_subject())
 }
 
 /// Whether a manifest was stored as it was sent.

@@ -10,8 +10,9 @@ use tempfile::{NamedTempFile, TempDir};
 
 use crate::support::World;
 use crate::support::aws::{ACCOUNT, Aws, CANARY, PROFILE, ROLE};
-use crate::support::registry::Registry;
+use crate::support::registry::{Quirks, Registry};
 
+mod attestation_first;
 mod bad_input;
 mod counts;
 mod faults;
@@ -48,9 +49,14 @@ impl Ended {
 
 impl Stage {
     fn new() -> Self {
+        Self::with(|quirks| quirks)
+    }
+
+    /// The same with the registry's switches set otherwise.
+    fn with(change: impl FnOnce(Quirks) -> Quirks) -> Self {
         let world = World::new();
         let aws = world.aws_by_name();
-        let (host, registry) = aws.registry(&world, ACCOUNT);
+        let (host, registry) = aws.registry_with(&world, ACCOUNT, change);
         registry.create("web");
         let root = aws.signing_root();
         Self {

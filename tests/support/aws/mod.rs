@@ -335,12 +335,22 @@ impl Aws {
     /// Puts an ECR registry of an account under its real name; it takes the logins that the ECR API gives. Blobs come
     /// from the registry itself.
     pub fn registry(&self, world: &World, account: &str) -> (String, Arc<Registry>) {
+        self.registry_with(world, account, |quirks| quirks)
+    }
+
+    /// The same with its switches set otherwise.
+    pub fn registry_with(
+        &self,
+        world: &World,
+        account: &str,
+        change: impl FnOnce(Quirks) -> Quirks,
+    ) -> (String, Arc<Registry>) {
         let name = format!("{account}.dkr.ecr.{REGION}.amazonaws.com");
         let quirks = Quirks {
             blobs_elsewhere: false,
             ..Quirks::ecr()
         };
-        let registry = self.ecr(world, &name, quirks);
+        let registry = self.ecr(world, &name, change(quirks));
         (name, registry)
     }
 

@@ -192,6 +192,20 @@ impl OwnReferrer {
         })
     }
 
+    /// The same for a signature: it was accepted, and our own signer made it.
+    pub fn signature(
+        place: Place,
+        manifest: &Manifest,
+        signer: &SignerIdentity,
+        by: &Accepted,
+    ) -> Option<Self> {
+        let on = manifest.subject().map(|subject| &subject.digest);
+        let ours = by.signature() == manifest.digest() && on == Some(by.subject()) && signer.made(by);
+        ours.then(|| Self {
+            subject: Subject::of(place, manifest),
+        })
+    }
+
     /// Proves ownership of what is about to be stored by the store's own word that it is not there yet: whatever stands
     /// under that digest afterwards was put there by us. What stood there before is nobody's by this proof.
     pub fn absent_before(place: Place, manifest: &Manifest, word: &StoreError) -> Option<Self> {

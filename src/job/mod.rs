@@ -15,6 +15,7 @@
 mod ahead;
 mod attach;
 mod attest;
+mod elsewhere;
 mod ended;
 mod explain;
 mod inspect;
@@ -23,6 +24,7 @@ mod name;
 mod observe;
 mod pool;
 mod progress;
+mod replace;
 mod resolve;
 mod run;
 mod settings;

@@ -4,7 +4,7 @@
 //! push, attest, read back). A run that finds everything in place stops after the second pass, and what it observed
 //! is its verification.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -12,9 +12,10 @@ use futures_util::future::join_all;
 
 use super::ahead::{Ahead, Wishes};
 use super::attest;
+use super::elsewhere::Elsewhere;
 use super::ended::Ended;
 use super::judge::{Judge, Judged};
-use super::observe::Observed;
+use super::observe::{Observed, ObservedAttestation};
 use super::pool;
 use super::progress::Progress;
 use super::resolve::{self, Unit};
@@ -28,7 +29,7 @@ use crate::base::failure::Cause;
 use crate::base::foreign::{Foreign, quote};
 use crate::domain::oci::Digest;
 use crate::domain::plan::{self, Action, Found, Step, Wanted};
-use crate::domain::provenance::BuildFacts;
+use crate::domain::provenance::{BuildFacts, PROVENANCE_PREDICATE};
 use crate::domain::report::{Event, Failure, Finding, Rule, RunReport, TargetReport, TargetState, Verdict};
 use crate::domain::trust::Accepted;
 use crate::seams::{Observer, Revocation, Signer, SignerIdentity, WriteStore};
@@ -62,6 +63,7 @@ pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
         observer: backends.observer,
         stop,
         made: RefCell::default(),
+        elsewhere: OnceCell::new(),
     };
     let mut report = super::blank_report(job.command, started);
     report.checked = Some(job.trust.worth(&job.targets, job.repository.as_ref()));
@@ -104,6 +106,8 @@ pub(super) struct Run<'a, S, G, R, O> {
     stop: &'a Stop,
     /// The manifests that this run stored.
     pub(super) made: RefCell<MadeNow>,
+    /// What was found everywhere in the first pass, for the second.
+    pub(super) elsewhere: OnceCell<Elsewhere>,
 }
 
 /// A unit that was looked at.
@@ -150,6 +154,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         );
         let first: Vec<First> = first.await.into_iter().flatten().collect();
         let names = names_by_digest(&first, self.job);
+        let _ = self.elsewhere.set(self.elsewhere(&first, &names));
         let last = pool::each(first, jobs, async |first| match first {
             First::Ended(ended) => *ended,
             First::Looked(looked) => {
@@ -160,6 +165,23 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         for last in last.await {
             last.into_report(report);
         }
+    }
+
+    /// What stands somewhere and is as good in every other place that holds the same bytes.
+    fn elsewhere(&self, first: &[First], names: &HashMap<Digest, Vec<String>>) -> Elsewhere {
+        let (mut elsewhere, signer) = (Elsewhere::default(), self.signings.identity());
+        for first in first {
+            let First::Looked(looked) = first else { continue };
+            let subject = &looked.unit.subject;
+            if !self.job.resign {
+                elsewhere.signed(subject.place(), &looked.observed.signatures, signer);
+            }
+            let names = names.get(subject.digest()).map(Vec::as_slice);
+            if let Some(found) = self.standing_provenance(looked, names.unwrap_or_default()) {
+                elsewhere.attested(subject, found, signer);
+            }
+        }
+        elsewhere
     }
 
     /// Whether nothing new is to be started.
@@ -240,22 +262,31 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         }
         let progress = Progress::new(self.observer, looked.index);
         let work = async {
-            if actions.iter().any(Action::writes) {
+            let (mut observed, moved) = if actions.iter().any(Action::writes) {
                 let written = self.write(looked, &actions, names, &progress).await?;
                 progress.begin(Step::Verify);
                 let (observed, moved) = tokio::join!(self.read_back(looked, &written), self.moved(looked));
                 let (observed, moved) = (observed?, moved?);
                 progress.end("read back and judged");
-                Ok((observed, moved))
+                (observed, moved)
             } else {
-                Ok((looked.observed.clone(), self.moved(looked).await?))
-            }
+                (looked.observed.clone(), self.moved(looked).await?)
+            };
+            let notes = self.replace(looked, &actions, &mut observed).await;
+            Ok((observed, moved, notes))
         };
         let last = match progress
             .guard(self.job.concurrency.timeout, self.stop, work)
             .await
         {
-            Ok((observed, moved)) => self.conclude(looked, &observed, moved, plan, &progress),
+            Ok((observed, moved, notes)) => {
+                let mut last = self.conclude(looked, &observed, moved, plan, &progress);
+                last.findings.extend(notes.into_iter().map(|note| Finding {
+                    named_at: Some(looked.named_at.clone()),
+                    ..note
+                }));
+                last
+            }
             Err(failure) => {
                 let report = tell::bare(&looked.unit, TargetState::Failed);
                 Ended::bare(TargetReport { plan, ..report }, Some(failure))
@@ -296,23 +327,17 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             .filter(|accepted| ours(accepted))
             .map(|accepted| accepted.signature().clone())
             .next();
-        let entries = attest::entries(&looked.unit, names);
-        let same = |facts: &BuildFacts| {
-            looked.observed.attestations.iter().find(|found| {
-                let same = found
-                    .statement
-                    .as_ref()
-                    .is_ok_and(|statement| statement.claims_same(&entries, facts));
-                same && found
-                    .outcome
-                    .accepted()
-                    .is_some_and(|accepted| ours(accepted.signature()))
-            })
-        };
-        let provenance = facts.and_then(same).map(|found| found.descriptor.digest.clone());
+        let provenance = self.standing_provenance(looked, names);
+        let provenance = provenance.map(|found| found.descriptor.digest.clone());
+        let own = self.own(&looked.observed, PROVENANCE_PREDICATE);
+        let own = own.map(|found| &found.descriptor.digest);
         let found = Found {
             digest: looked.unit.subject.digest().clone(),
             signature,
+            older: own
+                .filter(|digest| Some(*digest) != provenance.as_ref())
+                .cloned()
+                .collect(),
             provenance,
         };
         plan::plan(
@@ -322,6 +347,20 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                 provenance: facts.is_some(),
             },
         )
+    }
+
+    /// A provenance of ours that claims what this run would claim, whichever run wrote it.
+    fn standing_provenance<'a>(
+        &'a self,
+        looked: &'a Looked,
+        names: &[String],
+    ) -> Option<&'a ObservedAttestation> {
+        let facts = self.facts(looked)?;
+        let entries = attest::entries(&looked.unit, names);
+        self.own(&looked.observed, PROVENANCE_PREDICATE).find(|found| {
+            let statement = found.statement.as_ref();
+            statement.is_ok_and(|statement| statement.claims_same(&entries, facts))
+        })
     }
 
     /// What is to be attested about a unit: the build's facts for what was named, nothing for what is inside it.

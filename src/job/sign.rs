@@ -49,7 +49,7 @@ impl<'a, G: Signer> Signings<'a, G> {
         self.signer.identity()
     }
 
-    /// The signature over a subject, made now unless this run made it already.
+    /// The signature over a subject: as it was found elsewhere, or made now, unless this run has it already.
     ///
     /// # Errors
     /// The signer's, or tampered where it returned something else than what was asked.
@@ -57,6 +57,7 @@ impl<'a, G: Signer> Signings<'a, G> {
         &self,
         subject: &Subject,
         metadata: &BTreeMap<String, String>,
+        elsewhere: impl Future<Output = Option<ReadySignature>>,
     ) -> Result<Rc<ReadySignature>, Cause> {
         let cell = Rc::clone(
             self.cells
@@ -64,7 +65,11 @@ impl<'a, G: Signer> Signings<'a, G> {
                 .entry(subject.digest().clone())
                 .or_default(),
         );
-        cell.get_or_init(|| self.make(subject, metadata)).await.clone()
+        let signature = cell.get_or_init(async || match elsewhere.await {
+            Some(found) => Ok(Rc::new(found)),
+            None => self.make(subject, metadata).await,
+        });
+        signature.await.clone()
     }
 
     async fn make(

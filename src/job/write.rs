@@ -31,6 +31,12 @@ pub(super) struct Written {
     pub(super) signatures: Vec<(Subject, Rc<ReadySignature>)>,
 }
 
+/// An attestation about to be stored, and whether a good signature over it is there already.
+struct Early {
+    attestation: ReadyAttestation,
+    signed: bool,
+}
+
 impl Written {
     fn signature(&mut self, on: &Subject, signature: Rc<ReadySignature>) -> Result<(), Cause> {
         let envelope = signature_manifest::envelope_of(&signature.manifest, on.descriptor());
@@ -77,15 +83,18 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         progress.begin(Step::Sign);
         let signature = async {
             if signs {
-                let signature = self.signings.signature(subject, &self.job.metadata);
+                let elsewhere = self.signature_elsewhere(subject);
+                let signature = self.signings.signature(subject, &self.job.metadata, elsewhere);
                 signature.await.map(Some)
             } else {
                 Ok(None)
             }
         };
         let uploads = uploads(looked, signs, facts.is_some());
-        let (signature, ()) = tokio::join!(signature, self.judge.store.prepare(place, uploads));
-        let signature = signature?;
+        let opened = self.judge.store.prepare(place, uploads);
+        let early = self.early(looked, names, facts, signs);
+        let (signature, early, ()) = tokio::join!(signature, early, opened);
+        let (signature, early) = (signature?, early?);
         if let Some(signature) = &signature {
             self.foresee(subject, &self.job.metadata, signature)?;
         }
@@ -105,7 +114,10 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let attestation = async {
             match facts {
                 None => Ok(None),
-                Some(facts) => self.prepare(looked, names, facts, signed).await.map(Some),
+                Some(facts) => {
+                    let early = early.map_or_else(|| self.late(looked, names, facts, signed), Ok)?;
+                    self.prepare(early).await.map(Some)
+                }
             }
         };
         let (pushed, attestation) = tokio::join!(pushed, attestation);
@@ -140,35 +152,77 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         self.judge.foresee(subject, metadata, &signature.evidence, &scope)
     }
 
-    /// Builds the attestation, and signs it unless a run that was stopped left a good signature over the same bytes;
-    /// `signed` is when this run signed the image, if it did.
-    async fn prepare(
+    /// The attestation, where its bytes do not wait for the image's signature: as it stands in another place, or with a
+    /// time that is known. Such bytes an earlier run may have had too, and have been stopped after it signed them, so
+    /// they are asked for their signatures before they are signed.
+    async fn early(
+        &self,
+        looked: &Looked,
+        names: &[String],
+        facts: Option<&BuildFacts>,
+        signs: bool,
+    ) -> Result<Option<Early>, Cause> {
+        let Some(facts) = facts else { return Ok(None) };
+        let subject = &looked.unit.subject;
+        let found = self.provenance_elsewhere(subject).await;
+        let attestation = match (found, self.created(looked, signs)) {
+            (Some(found), _) => Some(found),
+            (None, Some(created)) => Some(attest::ready(&looked.unit, names, facts, created)?),
+            (None, None) => None,
+        };
+        let Some(attestation) = attestation else {
+            return Ok(None);
+        };
+        let scope = scope(subject.place(), self.job.repository.as_ref());
+        let left = self.judge.signatures_on(&attestation.subject, &scope).await?;
+        let signed = matches!(standing(&left), Standing::Good);
+        Ok(Some(Early { attestation, signed }))
+    }
+
+    /// The attestation with the time at which the image was signed just now: bytes that nobody had before.
+    fn late(
         &self,
         looked: &Looked,
         names: &[String],
         facts: &BuildFacts,
         signed: Option<Timestamp>,
-    ) -> Result<(ReadyAttestation, Option<Rc<ReadySignature>>), Cause> {
-        let place = looked.unit.subject.place();
-        let stands = || self.standing_since(looked);
-        let own = || attest::created(&looked.unit, signed.or_else(stands));
-        let created = self.job.created.or_else(own);
+    ) -> Result<Early, Cause> {
+        let created = signed.map(Timestamp::whole);
         let created = created.unwrap_or_else(|| self.judge.clock.now().whole());
         let attestation = attest::ready(&looked.unit, names, facts, created)?;
+        Ok(Early {
+            attestation,
+            signed: false,
+        })
+    }
+
+    /// The time that the attestation carries, where it is known before the image is signed: given, the image's own, or
+    /// that of our signature which stands here or elsewhere.
+    fn created(&self, looked: &Looked, signs: bool) -> Option<Timestamp> {
+        let stands = || {
+            if signs {
+                self.elsewhere.get()?.signed_at(&looked.unit.subject)
+            } else {
+                self.standing_since(looked)
+            }
+        };
+        let given = self.job.created;
+        given.or_else(|| attest::created(&looked.unit, stands()))
+    }
+
+    /// Stores the statement, and signs the attestation unless a good signature over the same bytes is there already.
+    async fn prepare(&self, early: Early) -> Result<(ReadyAttestation, Option<Rc<ReadySignature>>), Cause> {
+        let Early { attestation, signed } = early;
+        let place = attestation.subject.place();
         let uploaded = self.upload(place, &attestation.blobs);
         let signature = async {
-            if signed.is_none() {
-                let scope = scope(place, self.job.repository.as_ref());
-                let left = self.judge.signatures_on(&attestation.subject, &scope).await?;
-                if matches!(standing(&left), Standing::Good) {
-                    return Ok(None);
-                }
+            if signed {
+                return Ok(None);
             }
-            let signature = self
-                .signings
-                .signature(&attestation.subject, &BTreeMap::new())
-                .await?;
-            self.foresee(&attestation.subject, &BTreeMap::new(), &signature)?;
+            let (subject, none) = (&attestation.subject, BTreeMap::new());
+            let elsewhere = self.signature_elsewhere(subject);
+            let signature = self.signings.signature(subject, &none, elsewhere).await?;
+            self.foresee(subject, &none, &signature)?;
             self.upload(place, &signature.blobs).await?;
             Ok(Some(signature))
         };

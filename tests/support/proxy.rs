@@ -44,6 +44,10 @@ impl Proxy {
         let mut stream = BufReader::new(stream);
         let mut head = String::new();
         while stream.read_line(&mut head).await? > 2 {}
+        if head.is_empty() {
+            // Whoever opened it was killed before asking for anything.
+            return Ok(());
+        }
         let name = head
             .strip_prefix("CONNECT ")
             .and_then(|rest| rest.split(' ').next());

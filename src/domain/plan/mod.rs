@@ -9,7 +9,7 @@
 //! use countersign::domain::plan::{Action, Found, Wanted, plan};
 //!
 //! let wanted = Wanted { resign: false, provenance: true };
-//! let found = Found { digest: Digest::of(b"image"), signature: Some(Digest::of(b"signature")), provenance: None };
+//! let found = Found { digest: Digest::of(b"image"), signature: Some(Digest::of(b"signature")), provenance: None, older: vec![] };
 //! let actions = plan(&found, wanted);
 //! assert!(matches!(actions[0], Action::KeepSignature { .. }));
 //! assert_eq!(actions[1], Action::Attest);
@@ -41,6 +41,8 @@ pub struct Found {
     pub signature: Option<Digest>,
     /// A provenance that claims what we would claim, signed by our signer.
     pub provenance: Option<Digest>,
+    /// Other provenances that our signer signed and the policy accepts.
+    pub older: Vec<Digest>,
 }
 
 /// One thing to do, or to leave, for one image.
@@ -65,14 +67,19 @@ pub enum Action {
         /// The attestation.
         standing: Digest,
     },
+    /// Delete another provenance of ours, once the one that replaces it is there.
+    Remove {
+        /// The attestation.
+        older: Digest,
+    },
 }
 
 impl Action {
-    /// Whether the action writes to the store.
+    /// Whether the action stores something that has to be read back.
     pub const fn writes(&self) -> bool {
         match self {
             Self::Sign | Self::SignAgain { .. } | Self::Attest => true,
-            Self::KeepSignature { .. } | Self::KeepProvenance { .. } => false,
+            Self::KeepSignature { .. } | Self::KeepProvenance { .. } | Self::Remove { .. } => false,
         }
     }
 
@@ -99,6 +106,12 @@ impl Action {
                     standing.short()
                 )
             }
+            Self::Remove { older } => {
+                format!(
+                    "delete the provenance {}: it is by this signer, and another takes its place",
+                    older.short()
+                )
+            }
         }
     }
 }
@@ -120,7 +133,12 @@ pub fn plan(found: &Found, wanted: Wanted) -> Vec<Action> {
             standing: standing.clone(),
         },
     });
-    std::iter::once(signature).chain(provenance).collect()
+    let removed = found.older.iter().filter(|_| wanted.provenance).cloned();
+    let removed = removed.map(|older| Action::Remove { older });
+    std::iter::once(signature)
+        .chain(provenance)
+        .chain(removed)
+        .collect()
 }
 
 #[cfg(test)]
@@ -132,6 +150,7 @@ mod tests {
             digest: Digest::of(b"image"),
             signature: signature.then(|| Digest::of(b"signature")),
             provenance: provenance.then(|| Digest::of(b"provenance")),
+            older: Vec::new(),
         }
     }
 
@@ -169,6 +188,20 @@ mod tests {
             actions.as_slice(),
             [Action::SignAgain { .. }, Action::KeepProvenance { .. }]
         ));
+    }
+
+    #[test]
+    fn what_is_older_is_removed_only_where_something_takes_its_place() {
+        let mut found = found(true, true);
+        found.older = vec![Digest::of(b"older")];
+        let mut wanted = Wanted {
+            resign: false,
+            provenance: true,
+        };
+        let actions = plan(&found, wanted);
+        assert!(matches!(actions.last(), Some(Action::Remove { older }) if *older == Digest::of(b"older")));
+        wanted.provenance = false;
+        assert_eq!(plan(&found, wanted).len(), 1);
     }
 
     #[test]

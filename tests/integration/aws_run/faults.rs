@@ -5,7 +5,7 @@ use super::Stage;
 use crate::support::fault::{Fault, When};
 
 /// Each operation of a run.
-const OPERATIONS: [(&str, &str); 11] = [
+pub(super) const OPERATIONS: [(&str, &str); 11] = [
     ("oidc", "GET token"),
     ("sts", "AssumeRoleWithWebIdentity"),
     ("ecr", "GetAuthorizationToken"),

@@ -12,8 +12,10 @@ use crate::support::World;
 use crate::support::aws::{ACCOUNT, Aws, CANARY, PROFILE, ROLE};
 use crate::support::registry::{Quirks, Registry};
 
+mod again;
 mod attestation_first;
 mod bad_input;
+mod completed;
 mod counts;
 mod faults;
 mod happy;
@@ -163,6 +165,11 @@ impl Stage {
     }
 
     fn run_with(&self, images: &[&str], more: &[&str]) -> Ended {
+        self.finish(&mut self.run_command(images, "https://example.com/source", more))
+    }
+
+    /// The same about another source, not started yet.
+    fn run_command(&self, images: &[&str], source: &str, more: &[&str]) -> Command {
         let store = self.root.path().to_str().unwrap().to_owned();
         let mut args = vec![
             "run",
@@ -175,11 +182,11 @@ impl Stage {
             "--builder-id",
             "https://example.com/builder",
             "--source",
-            "https://example.com/source",
+            source,
         ];
         args.extend(more);
         args.extend(images);
-        self.call(&args)
+        self.command(&args)
     }
 
     /// Nothing that the world hands out in secret is seen anywhere.
@@ -219,5 +226,5 @@ impl Stage {
     }
 }
 
-/// Latency that makes waves visible above the noise of scheduling.
-const LATENCY: Duration = Duration::from_millis(60);
+/// Latency that makes waves visible above the noise of scheduling, on a busy machine too.
+const LATENCY: Duration = Duration::from_millis(200);

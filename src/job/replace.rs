@@ -1,0 +1,116 @@
+//! Deleting what a run has replaced: an older attestation of the same kind that is ours, and its signature.
+
+use super::judge::Judged;
+use super::observe::{Observed, ObservedAttestation};
+use super::run::{Looked, Run};
+use crate::base::failure::{Cause, Class};
+use crate::domain::oci::Place;
+use crate::domain::plan::Action;
+use crate::domain::report::{Finding, Level, Rule};
+use crate::domain::trust::Accepted;
+use crate::seams::{Observer, OwnReferrer, Revocation, Signer, WriteStore};
+
+impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
+    /// Deletes what the plan says is replaced, now that what replaces it was read back and accepted; what is deleted is
+    /// no longer observed. That something may not be deleted is worth a note and no more: it is still true, and signed.
+    pub(super) async fn replace(
+        &self,
+        looked: &Looked,
+        actions: &[Action],
+        observed: &mut Observed,
+    ) -> Vec<Finding> {
+        let place = looked.unit.subject.place();
+        let mut notes = Vec::new();
+        for action in actions {
+            let Action::Remove { older } = action else {
+                continue;
+            };
+            let found = observed
+                .attestations
+                .iter()
+                .find(|found| found.descriptor.digest == *older);
+            let Some(found) = found else { continue };
+            match self.delete(place, found).await {
+                Ok(()) => {
+                    observed
+                        .attestations
+                        .retain(|found| found.descriptor.digest != *older);
+                    observed.referrers = observed.referrers.saturating_sub(1);
+                }
+                Err(cause) => notes.push(Finding {
+                    level: Level::Note,
+                    digest: Some(older.clone()),
+                    ..Finding::new(Rule::AttestationDuplicate, not_deleted(&cause))
+                }),
+            }
+        }
+        notes
+    }
+
+    /// The attestation first, so that it is at no moment seen without its signature.
+    async fn delete(&self, place: &Place, found: &ObservedAttestation) -> Result<(), Cause> {
+        let signer = self.signings.identity();
+        let Some(accepted) = found.outcome.accepted() else {
+            return Ok(());
+        };
+        self.delete_one(place, &found.descriptor, |manifest| {
+            OwnReferrer::prove(place.clone(), manifest, signer, accepted.signature())
+        })
+        .await?;
+        for accepted in found.signatures.iter().filter_map(Judged::accepted) {
+            let signature = found
+                .signatures
+                .iter()
+                .find(|judged| judged.descriptor.digest == *accepted.signature());
+            if let Some(signature) = signature {
+                self.delete_one(place, &signature.descriptor, |manifest| {
+                    OwnReferrer::signature(place.clone(), manifest, signer, accepted)
+                })
+                .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes a referrer if it is proved to be ours; one that is not there is deleted.
+    async fn delete_one(
+        &self,
+        place: &Place,
+        descriptor: &crate::domain::oci::Descriptor,
+        prove: impl FnOnce(&crate::domain::oci::Manifest) -> Option<OwnReferrer>,
+    ) -> Result<(), Cause> {
+        let store = self.judge.store;
+        let deleted = async {
+            match prove(&store.manifest(place, descriptor).await?) {
+                Some(own) => store.delete(&own).await,
+                None => Ok(()),
+            }
+        };
+        match deleted.await.map_err(|error| Cause::of(&error)) {
+            Err(cause) if cause.class != Class::Missing => Err(cause),
+            _ => Ok(()),
+        }
+    }
+
+    /// Our attestations of a predicate type on an image, accepted.
+    pub(super) fn own<'a>(
+        &'a self,
+        observed: &'a Observed,
+        predicate_type: &'a str,
+    ) -> impl Iterator<Item = &'a ObservedAttestation> {
+        let ours = |accepted: &Accepted| self.signings.identity().made(accepted);
+        observed.attestations.iter().filter(move |found| {
+            let accepted = found.outcome.accepted();
+            accepted.is_some_and(|accepted| {
+                accepted.predicate_type().raw() == predicate_type && ours(accepted.signature())
+            })
+        })
+    }
+}
+
+fn not_deleted(cause: &Cause) -> String {
+    format!(
+        "an older attestation of ours of the same kind stays beside the new one: {}",
+        cause.message
+    )
+}

@@ -4,7 +4,7 @@
 //! cargo bench --bench end_to_end [-- SCENARIO…]
 //! ```
 //!
-//! Scenarios: `requests`, `first`, `second`, `quotas`, `verify`, `start`; all without a name. Everything runs on
+//! Scenarios: `requests`, `first`, `second`, `quotas`, `verify`, `resolve`, `start`; all without a name. Everything runs on
 //! loopback. Numbers are printed beside what is aimed for and never asserted: they belong to the machine they were
 //! taken on. docs/guides/measuring.md holds some, and says what they mean. `COUNTERSIGN_PROGRAM` names another program
 //! to measure than the one that cargo built for this bench.
@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use purposes::purpose;
 use stage::{Cost, Quotas, Stage, program};
+use support::aws::ROLE;
 
 /// A latency that makes waves visible above the noise of scheduling.
 const VISIBLE: Duration = Duration::from_millis(60);
@@ -52,12 +53,13 @@ fn main() {
         .map(String::as_str)
         .filter(|argument| !argument.starts_with('-'))
         .collect();
-    let all: [(&str, fn()); 6] = [
+    let all: [(&str, fn()); 7] = [
         ("requests", requests),
         ("first", first),
         ("second", second),
         ("quotas", quotas),
         ("verify", verify),
+        ("resolve", resolve),
         ("start", start),
     ];
     println!("\n{}", program().display());
@@ -198,6 +200,29 @@ fn verify() {
             row(images, latency, &median(costs.collect()));
         }
     }
+}
+
+/// Digests that `targets --resolve` asks the registry about: of an account's ECR, a hundred go into one request.
+fn resolve() {
+    println!("\n## `targets --resolve` at 50 ms\n");
+    println!("| digests | wall | requests | waves | memory |\n|--:|--:|--:|--:|--:|");
+    for images in [1, 100, 500] {
+        let stage = Stage::new(Quotas::None);
+        let mut arguments: Vec<String> = ["targets", "--resolve", "--role-arn", ROLE]
+            .map(str::to_owned)
+            .into();
+        arguments.extend(stage.images(images));
+        let cost = stage.run(&arguments, Duration::from_millis(50));
+        println!(
+            "| {images} | {:.2} s | {} | {} | {:.1} MB |{}",
+            cost.wall.as_secs_f64(),
+            cost.requests,
+            cost.waves,
+            megabytes(&cost),
+            trouble(&cost)
+        );
+    }
+    println!("\nAims: 500 in under 3 s, at most a request per digest (on ECR per hundred), memory flat.");
 }
 
 /// From the start of the process to its first connection.

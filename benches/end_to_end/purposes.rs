@@ -11,6 +11,7 @@ const PURPOSES: &[(&str, &str, &str)] = &[
     ),
     ("sts", "AssumeRoleWithWebIdentity", "credentials for the role"),
     ("ecr", "GetAuthorizationToken", "a login for the registry"),
+    ("ecr", "BatchGetImage", "a hundred manifests at once"),
     ("registry", "GET base", "a connection ahead of need"),
     (
         "registry",

@@ -1,10 +1,10 @@
 //! What every command begins with that looks at images: their names, where they are kept, what they are judged by.
 
 use super::derive::Deriving;
-use super::services::{self, Services};
+use super::services::Services;
 use super::trust::{self, Loaded};
 use super::watch::Watch;
-use super::{Scene, images};
+use super::{Scene, identity, images};
 use crate::base::failure::{Cause, Class};
 use crate::cli::{Asked, TrustFiles};
 use crate::edge::aws::profile::ProfileName;
@@ -24,7 +24,7 @@ impl<'a> Named<'a> {
     pub(super) fn read(asked: &'a Asked, scene: &Scene<'_>) -> Result<Self, Cause> {
         let targets = images::asked(asked, scene)?;
         Ok(Self {
-            profile: services::profile(&asked.services)?,
+            profile: identity::profile(&asked.services)?,
             trust: trust::located(&asked.trust, scene)?,
             scopes: trust::scopes(&targets, asked.repository.as_ref()),
             targets,
@@ -34,8 +34,17 @@ impl<'a> Named<'a> {
 
     /// Puts together what holds the images and who judges them; asks nobody yet.
     pub(super) fn open(&self, watch: &Watch<'_>, scene: &Scene<'_>) -> Result<Services, Cause> {
-        let judges = self.asked.key.is_none();
-        Services::open(&self.asked.services, &self.targets, judges, watch, scene)
+        self.open_asking(self.asked.key.is_none(), watch, scene)
+    }
+
+    /// The same where `asks` says whether others than registries may be asked.
+    pub(super) fn open_asking(
+        &self,
+        asks: bool,
+        watch: &Watch<'_>,
+        scene: &Scene<'_>,
+    ) -> Result<Services, Cause> {
+        Services::open(&self.asked.services, &self.targets, asks, watch, scene)
     }
 
     /// What trust may be derived from.

@@ -1,54 +1,97 @@
 //! What the attestation says: its claims, and when it was made.
 
 use super::Scene;
+use super::claimed::{Claimed, Fallback};
 use crate::base::failure::{Cause, Class};
 use crate::base::time::Timestamp;
-use crate::cli::{CliError, Origins, ProvenanceWish};
-use crate::domain::provenance::BuildFacts;
-use crate::job::Provenance;
+use crate::cli::{CliError, Origins, ProvenanceWish, RunSettings};
+use crate::domain::provenance::Account;
+use crate::job::{Promise, Provenance};
 
-/// What the provenance says: what was typed, else what the host's environment says, for which nobody vouches.
+/// Whether an issuer may have to be asked.
+pub(super) fn wanted(wish: &ProvenanceWish, scene: &Scene<'_>) -> bool {
+    let by_host = ProvenanceWish::Auto {
+        builder: None,
+        source: None,
+    };
+    *wish == by_host && scene.host.has_tokens()
+}
+
+/// What the provenance says: what was typed, else what the host's verified token says, else its environment.
 pub(super) fn provenance(
-    wish: &ProvenanceWish,
+    settings: &RunSettings,
     origins: &Origins,
+    claimed: Option<&Claimed>,
     scene: &Scene<'_>,
 ) -> Result<Provenance, Cause> {
-    let missing = |names: &[&str]| {
-        let why = format!(
-            "for provenance outside a known CI host; or give {} off",
-            origins.spell("provenance")
-        );
-        let names: Vec<String> = names.iter().map(|name| origins.spell(name)).collect();
-        let argument = names.join(" and ");
-        Cause::of(&CliError::Missing { argument, why })
-    };
-    match wish {
+    match &settings.provenance {
         ProvenanceWish::Off => Ok(Provenance::Off),
         ProvenanceWish::Auto {
             builder: Some(builder),
             source: Some(source),
         } => {
-            let facts = BuildFacts::manual(builder.clone(), source.clone());
-            Ok(Provenance::Attach(Box::new(facts)))
+            let account = Account::manual(builder.clone(), source.clone());
+            Ok(Provenance::Attach(Box::new(account)))
         }
         ProvenanceWish::Auto {
             builder: None,
             source: None,
-        } if let Some(host) = scene.host.facts(scene.environment) => {
-            Ok(Provenance::Attach(Box::new(host.facts)))
-        }
+        } => by_host(settings, origins, claimed, scene),
         ProvenanceWish::Auto { builder, source } => {
-            let wanted = [("builder-id", builder.is_none()), ("source", source.is_none())];
-            let names: Vec<&str> = wanted
-                .iter()
-                .filter_map(|(name, is_missing)| is_missing.then_some(*name))
-                .collect();
-            Err(missing(&names))
+            Err(missing(builder.is_none(), source.is_none(), origins))
         }
     }
 }
 
-/// `SOURCE_DATE_EPOCH` (reproducible-builds.org): seconds since 1970.
+/// What the host says: its token if it has one, whose claims are checked while the run begins.
+fn by_host(
+    settings: &RunSettings,
+    origins: &Origins,
+    claimed: Option<&Claimed>,
+    scene: &Scene<'_>,
+) -> Result<Provenance, Cause> {
+    let fallback = Fallback {
+        host: scene.host,
+        environment: scene.environment.clone(),
+        missing: missing(true, true, origins),
+    };
+    let named = settings.asked.services.aws.token_issuer.clone();
+    if let (Some(claimed), Some(issuer)) = (claimed, &named) {
+        let origin = url::Url::parse(issuer.origin()).ok();
+        if let Some(host) = origin.as_ref().and_then(url::Url::host_str) {
+            claimed.addresses.name(host);
+        }
+    }
+    let issuer = named.or_else(|| scene.host.issuer(scene.environment));
+    match (claimed.cloned(), issuer) {
+        _ if !scene.host.has_tokens() => fallback.attach("this host gives no identity token"),
+        (None, _) => fallback.attach("the job has no identity token"),
+        (Some(_), None) => {
+            let name = origins.spell("token-issuer");
+            fallback.attach(&format!(
+                "the issuer of this server's tokens is not known; {name} names it"
+            ))
+        }
+        (Some(claimed), Some(issuer)) => Ok(Provenance::Awaited(Promise::new(async move {
+            claimed.account(&issuer, fallback).await
+        }))),
+    }
+}
+
+fn missing(builder: bool, source: bool, origins: &Origins) -> Cause {
+    let wanted = [("builder-id", builder), ("source", source)];
+    let wanted = wanted.iter().filter(|(_, is_missing)| *is_missing);
+    let names = wanted.map(|(name, _)| origins.spell(name));
+    Cause::of(&CliError::Missing {
+        argument: names.collect::<Vec<_>>().join(" and "),
+        why: format!(
+            "for provenance outside a known CI host; or give {} off",
+            origins.spell("provenance")
+        ),
+    })
+}
+
+/// `SOURCE_DATE_EPOCH` (reproducible-builds.org), seconds since 1970; else when the commit was made, by the host's word.
 pub(super) fn created(scene: &Scene<'_>) -> Result<Option<Timestamp>, Cause> {
     let text = scene.environment.get("SOURCE_DATE_EPOCH");
     let seconds = text.map(|text| text.parse::<u32>().map_err(|_| text)).transpose();
@@ -60,5 +103,6 @@ pub(super) fn created(scene: &Scene<'_>) -> Result<Option<Timestamp>, Cause> {
         ),
         hint: None,
     })?;
-    Ok(seconds.map(|seconds| Timestamp::from_unix(i64::from(seconds))))
+    let given = seconds.map(|seconds| Timestamp::from_unix(i64::from(seconds)));
+    Ok(given.or_else(|| scene.host.commit_time(scene.environment)))
 }

@@ -57,6 +57,7 @@ fn run_settings(settings: &DemoSettings, image: &str) -> Result<RunSettings, Cau
         dry_run: false,
         untrusted: Untrusted::Skip,
         metadata: std::collections::BTreeMap::new(),
+        minimum_build_level: None,
         provenance: ProvenanceWish::Auto {
             builder: Some(parsed(BUILDER)?),
             source: Some(parsed(SOURCE)?),

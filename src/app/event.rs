@@ -3,8 +3,8 @@
 use super::publish::Finished;
 use super::{Scene, images};
 use crate::base::failure::{Cause, Class};
-use crate::cli::{ProvenanceWish, RunSettings, Untrusted};
-use crate::domain::report::{Finding, Rule, RunReport, TargetReport, TargetState, Verdict};
+use crate::cli::{RunSettings, Untrusted};
+use crate::domain::report::{TargetReport, TargetState, Verdict};
 use crate::edge::ci::Standing;
 
 /// None where the event may sign; else what is left behind instead.
@@ -44,30 +44,4 @@ fn skipped(settings: &RunSettings, why: &str, scene: &Scene<'_>) -> Result<Finis
         })
         .collect();
     Ok(finished)
-}
-
-/// Says so where this run made a provenance from the environment alone.
-pub(super) fn say_unverified(report: &mut RunReport, settings: &RunSettings, scene: &Scene<'_>) {
-    let from_host = settings.provenance
-        == ProvenanceWish::Auto {
-            builder: None,
-            source: None,
-        };
-    let made = report
-        .targets
-        .iter()
-        .flat_map(|target| &target.attestations)
-        .any(|attestation| attestation.made_now && attestation.is_provenance());
-    if from_host && made && scene.host.facts(scene.environment).is_some() {
-        let mut finding = Finding::new(
-            Rule::ProvenanceUnverifiedClaims,
-            "every field of the provenance was taken from the environment, which any step of the job can change: \
-             this version does not check the host's OIDC token",
-        );
-        finding.fix = Some(
-            "Expect no more of this provenance than its builder id says. Nothing in the job is to be mended."
-                .to_owned(),
-        );
-        report.findings.push(finding);
-    }
 }

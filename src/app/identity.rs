@@ -3,27 +3,43 @@
 use std::path::Path;
 
 use super::Scene;
+use super::token::JobToken;
 use super::watch::Counter;
-use crate::base::failure::{Cause, Classified};
-use crate::cli::AwsSettings;
+use crate::base::failure::{Cause, Class, Classified};
+use crate::cli::{AwsSettings, ServiceSettings};
 use crate::edge::aws::ambient::has_instance_metadata;
-use crate::edge::aws::credentials::{Base, IdToken};
+use crate::edge::aws::credentials::Base;
 use crate::edge::aws::ecr::EcrHost;
 use crate::edge::aws::endpoints::Endpoints;
 use crate::edge::aws::http::{Names, Watch};
 use crate::edge::aws::profile::ProfileName;
-use crate::edge::aws::regions::{Partition, Region};
+use crate::edge::aws::regions::Region;
 use crate::edge::aws::roles::{Roles, SessionDuration, SessionName};
 use crate::edge::aws::{Aws, Patience, Settings, signing};
 use crate::edge::ci::{Host, IdTokenSource, read_named};
 use crate::edge::net::Addresses;
-use crate::seams::{Clock, Event};
+use crate::seams::Clock;
 
 /// What AWS is opened with besides the settings.
 pub(super) struct Wire<'a> {
     pub(super) client: &'a reqwest::Client,
     pub(super) addresses: &'a Addresses,
     pub(super) counter: &'a Counter,
+}
+
+/// The profile that was typed.
+pub(super) fn profile(settings: &ServiceSettings) -> Result<Option<ProfileName>, Cause> {
+    let read = |text: &String| {
+        text.parse::<ProfileName>().map_err(|error| {
+            let cause = Cause::of(&error);
+            Cause {
+                class: Class::Usage,
+                message: format!("could not read signing-profile: {}", cause.message),
+                ..cause
+            }
+        })
+    };
+    settings.aws.profile.as_ref().map(read).transpose()
 }
 
 /// The region; an error where nothing names one.
@@ -45,6 +61,7 @@ pub(super) fn region(
 pub(super) fn open(
     settings: &AwsSettings,
     region: Region,
+    token: Option<&JobToken>,
     wire: &Wire<'_>,
     scene: &Scene<'_>,
 ) -> Result<Aws, Cause> {
@@ -59,7 +76,7 @@ pub(super) fn open(
         names: Names::new(wire.addresses),
         clock: Clock::System,
         endpoints: Endpoints::from_environment(lookup).map_err(cause)?,
-        base: base(settings, &region, wire, scene)?,
+        base: base(settings, token, scene),
         region,
         roles: Roles {
             chain: settings.roles.clone(),
@@ -82,47 +99,16 @@ pub(super) fn may_use_profiles(settings: &AwsSettings, scene: &Scene<'_>) -> boo
 }
 
 /// A role is assumed with the job's token where the host has one, else with the credentials that are there.
-fn base(settings: &AwsSettings, region: &Region, wire: &Wire<'_>, scene: &Scene<'_>) -> Result<Base, Cause> {
-    let named = settings.id_token.as_deref();
-    let source = match settings.roles.as_slice() {
-        [] => None,
-        _ => IdTokenSource::find(scene.host, scene.environment, named).map_err(cause)?,
-    };
-    let Some(source) = source else {
-        let lookup = |name: &str| scene.environment.get(name).map(str::to_owned);
-        let vendor = read_named(Path::new("/sys/class/dmi/id/sys_vendor")).ok();
-        let vendor = vendor.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok());
-        return Ok(Base::Ambient {
-            instance_metadata: has_instance_metadata(lookup, vendor),
-        });
-    };
-    if let Some(host) = source.asks() {
-        wire.addresses.name(host);
+fn base(settings: &AwsSettings, token: Option<&JobToken>, scene: &Scene<'_>) -> Base {
+    if let Some(token) = token.filter(|_| !settings.roles.is_empty()) {
+        return token.base();
     }
-    let audience = settings.audience.clone().unwrap_or_else(|| {
-        let china = region.partition() == Partition::China;
-        if china {
-            "sts.amazonaws.com.cn"
-        } else {
-            "sts.amazonaws.com"
-        }
-        .to_owned()
-    });
-    let (client, counter) = (wire.client.clone(), wire.counter.clone());
-    Ok(Base::Token(IdToken::new(move || {
-        let (source, client, audience) = (source.clone(), client.clone(), audience.clone());
-        let counter = counter.clone();
-        async move {
-            let told = move || {
-                counter.count(&Event::Request {
-                    service: "oidc",
-                    operation: "token",
-                });
-            };
-            let token = source.fetch(&client, &audience, told).await;
-            token.map_err(cause)
-        }
-    })))
+    let lookup = |name: &str| scene.environment.get(name).map(str::to_owned);
+    let vendor = read_named(Path::new("/sys/class/dmi/id/sys_vendor")).ok();
+    let vendor = vendor.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok());
+    Base::Ambient {
+        instance_metadata: has_instance_metadata(lookup, vendor),
+    }
 }
 
 /// The job, so that an audit log leads back to it.

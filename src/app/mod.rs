@@ -16,6 +16,7 @@
 mod allow;
 mod asked;
 mod backends;
+mod claimed;
 mod claims;
 mod demo;
 mod derive;
@@ -36,6 +37,7 @@ mod services;
 mod signals;
 mod signer;
 mod targets;
+mod token;
 mod trust;
 mod verify;
 mod watch;

@@ -44,6 +44,7 @@ impl Finished {
             targets: Vec::new(),
             findings: Vec::new(),
             failures: Vec::new(),
+            build: None,
             requests: std::collections::BTreeMap::new(),
         };
         Self {

@@ -34,11 +34,14 @@ pub(super) async fn work(
 ) -> Result<Finished, Cause> {
     let named = Named::read(&settings.asked, scene)?;
     allow::check(settings, named.profile.as_ref(), &named.targets)?;
-    let provenance = claims::provenance(&settings.provenance, origins, scene)?;
     let created = claims::created(scene)?;
     let watch = Watch::new(scene);
-    let services = named.open(&watch, scene)?;
-    let (loaded, signer) = signer(settings, &named.deriving(), &services, scene).await?;
+    let asks = claims::wanted(&settings.provenance, scene) || settings.asked.key.is_none();
+    let services = named.open_asking(asks, &watch, scene)?;
+    let provenance = claims::provenance(settings, origins, services.claimed.as_ref(), scene)?;
+    let deriving = named.deriving();
+    let signer = signer(settings, &deriving, &services, scene);
+    let (loaded, signer) = provenance.meanwhile(signer).await?;
     let job = RunJob {
         command,
         targets: named.targets,
@@ -48,6 +51,7 @@ pub(super) async fn work(
         dry_run: settings.dry_run,
         metadata: settings.metadata.clone(),
         provenance,
+        minimum_build_level: settings.minimum_build_level,
         created,
         trust: loaded.trust,
         repository: settings.asked.repository.clone(),
@@ -59,10 +63,9 @@ pub(super) async fn work(
         },
     };
     let backends = watch.backends(&services);
-    let mut report = watch
+    let report = watch
         .over(&services, job::run(&job, &signer, backends, scene.stop))
         .await?;
-    event::say_unverified(&mut report, settings, scene);
     Ok(Finished {
         report,
         trust: loaded.files,

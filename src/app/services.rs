@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::backends::AnyStore;
+use super::claimed::Claimed;
 use super::identity::{self, Wire};
 use super::logins::logins;
 use super::overrides;
@@ -10,7 +11,7 @@ use super::signer::AnyRevocation;
 use super::watch::Watch;
 use super::{Scene, network};
 use crate::base::arn::ProfileArn;
-use crate::base::failure::{Cause, Class};
+use crate::base::failure::Cause;
 use crate::cli::{Overrides, ServiceSettings};
 use crate::domain::oci::{Place, RegistryHost};
 use crate::domain::report::Finding;
@@ -31,23 +32,26 @@ pub(super) struct Services {
     pub(super) revocation: AnyRevocation,
     /// What the report must say of the environment.
     pub(super) findings: Vec<Finding>,
+    /// The job's identity token, where it has one.
+    pub(super) claimed: Option<Claimed>,
     aws: Option<Aws>,
 }
 
 impl Services {
-    /// Puts together what is needed and asks nobody yet; `judges` says that signatures by AWS Signer may be judged.
+    /// Puts together what is needed and asks nobody yet; `asks` says that others than registries may be asked: AWS Signer
+    /// about signatures, an issuer for its keys.
     pub(super) fn open(
         settings: &ServiceSettings,
         targets: &[Target],
-        judges: bool,
+        asks: bool,
         watch: &Watch<'_>,
         scene: &Scene<'_>,
     ) -> Result<Self, Cause> {
         let registries: Vec<&RegistryHost> = targets.iter().filter_map(registry).collect();
         let hosts: Vec<EcrHost> = registries.iter().filter_map(|host| EcrHost::of(host)).collect();
-        let profile = profile(settings)?;
+        let profile = identity::profile(settings)?;
         let ours = profile.is_some() || !settings.aws.roles.is_empty();
-        if registries.is_empty() && !ours && !judges {
+        if registries.is_empty() && !ours && !asks {
             return Ok(Self::offline());
         }
         let profiles = identity::may_use_profiles(&settings.aws, scene);
@@ -65,11 +69,15 @@ impl Services {
             counter: &counter,
         };
         let private = hosts.iter().any(|host| matches!(host, EcrHost::Private(_)));
-        let aws = match identity::region(&settings.aws, profile.as_ref(), &hosts, scene) {
-            Ok(region) => Some(identity::open(&settings.aws, region, &wire, scene)?),
+        let region = identity::region(&settings.aws, profile.as_ref(), &hosts, scene);
+        let region = match region {
             Err(cause) if ours || private => return Err(cause),
-            Err(_) => None,
+            region => region.ok(),
         };
+        let claimed = Claimed::find(&settings.aws, region.as_ref(), &wire, scene)?;
+        let token = claimed.as_ref().map(|claimed| &claimed.token);
+        let open = |region| identity::open(&settings.aws, region, token, &wire, scene);
+        let aws = region.map(open).transpose()?;
         let logins = logins(&settings.registry, aws.as_ref().map(Aws::logins), scene)?;
         let options = Options {
             plain_http: settings.registry.plain_http.iter().cloned().collect(),
@@ -85,6 +93,7 @@ impl Services {
                 None => AnyRevocation::NotChecked(NotChecked),
             },
             findings: overrides::findings(&found),
+            claimed,
             aws,
         })
     }
@@ -95,6 +104,7 @@ impl Services {
             store: AnyStore::default(),
             revocation: AnyRevocation::NotChecked(NotChecked),
             findings: Vec::new(),
+            claimed: None,
             aws: None,
         }
     }
@@ -120,21 +130,6 @@ impl Services {
             None => Ok(self.signer(name, Vec::new()).await?.profile().clone()),
         }
     }
-}
-
-/// The profile that was typed.
-pub(super) fn profile(settings: &ServiceSettings) -> Result<Option<ProfileName>, Cause> {
-    let read = |text: &String| {
-        text.parse::<ProfileName>().map_err(|error| {
-            let cause = Cause::of(&error);
-            Cause {
-                class: Class::Usage,
-                message: format!("could not read signing-profile: {}", cause.message),
-                ..cause
-            }
-        })
-    };
-    settings.aws.profile.as_ref().map(read).transpose()
 }
 
 fn registry(target: &Target) -> Option<&RegistryHost> {

@@ -5,9 +5,11 @@ use std::time::Duration;
 use super::args::{AwsArgs, ServiceArgs, SignerArgs};
 use super::error::CliError;
 use super::origin::Origins;
+use super::settings::word;
 use super::words::{Overrides, SessionPolicy, SignerKind};
 use crate::base::arn::RoleArn;
 use crate::domain::oci::RegistryHost;
+use crate::job::Issuer;
 
 /// AWS and registries.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct AwsSettings {
     pub audience: Option<String>,
     /// Variable or file of the token.
     pub id_token: Option<String>,
+    /// Who issues it, where that is not known.
+    pub token_issuer: Option<Issuer>,
     /// The region.
     pub region: Option<String>,
     /// Accounts that may act; empty allows any.
@@ -66,6 +70,7 @@ impl Default for ServiceSettings {
                 external_id: None,
                 audience: None,
                 id_token: None,
+                token_issuer: None,
                 region: None,
                 allowed_accounts: Vec::new(),
             },
@@ -137,6 +142,8 @@ fn aws(args: AwsArgs, origins: &Origins) -> Result<AwsSettings, CliError> {
             why: "the role that the chain begins with".to_owned(),
         });
     }
+    let issuer = args.token_issuer.map(|text| word(&text, "token-issuer", origins));
+    let issuer = issuer.transpose()?;
     Ok(AwsSettings {
         profile: None,
         roles: args.role_arn.into_iter().chain(args.role_chain).collect(),
@@ -145,6 +152,7 @@ fn aws(args: AwsArgs, origins: &Origins) -> Result<AwsSettings, CliError> {
         external_id: args.external_id,
         audience: args.audience,
         id_token: args.id_token,
+        token_issuer: issuer,
         region: args.region,
         allowed_accounts: args.allowed_account_ids,
     })

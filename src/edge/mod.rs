@@ -17,6 +17,7 @@
 
 pub mod aws;
 pub mod ci;
+pub mod issuer_keys;
 pub mod layout;
 pub mod local_key;
 pub mod net;

@@ -15,6 +15,7 @@
 mod ahead;
 mod attach;
 mod attest;
+mod build;
 mod elsewhere;
 mod ended;
 mod explain;
@@ -42,13 +43,14 @@ mod write;
 mod tests;
 
 pub use crate::domain::handoff::{Format as HandoffFormat, HANDOFF_BYTES};
+pub use build::Promise;
 pub use explain::explain;
 pub use inspect::inspect;
 pub use name::{ImageInput, NameError, NameProblem, Naming, Part, name_targets};
 pub use run::run;
 pub use settings::{
-    BuilderId, Concurrency, ExplainJob, GivenPolicy, InspectJob, Provenance, Recursive, RunJob, Source,
-    Surroundings, Target, Trust, VerifyJob,
+    BuildLevel, BuilderId, Concurrency, ExplainJob, GivenPolicy, InspectJob, Issuer, Provenance, Recursive,
+    RunJob, Source, Surroundings, Target, Trust, VerifyJob,
 };
 pub use stop::{Signal, Stop, Stopper, stop_channel};
 pub use targets::{ListedTarget, list_targets, resolve_targets, targets_json, targets_matrix, targets_text};
@@ -111,6 +113,7 @@ fn blank_report(command: &'static str, started: Timestamp) -> RunReport {
         targets: Vec::new(),
         findings: Vec::new(),
         failures: Vec::new(),
+        build: None,
         requests: BTreeMap::new(),
     }
 }

@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 
 use super::ahead::{Ahead, Wishes};
 use super::attest;
+use super::build::Build;
 use super::elsewhere::Elsewhere;
 use super::ended::Ended;
 use super::judge::{Judge, Judged};
@@ -24,7 +25,7 @@ use super::standing::Demand;
 use super::tags::{self, Stray};
 use super::tell::{self, Assessment, MadeNow};
 use super::write::Written;
-use super::{Backends, Provenance, RunJob, Stop, Surroundings, Target, scope};
+use super::{Backends, RunJob, Stop, Surroundings, Target, scope};
 use crate::base::failure::Cause;
 use crate::base::foreign::{Foreign, quote};
 use crate::domain::oci::Digest;
@@ -64,6 +65,8 @@ pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
         stop,
         made: RefCell::default(),
         elsewhere: OnceCell::new(),
+        build: OnceCell::new(),
+        halted: Cell::new(false),
     };
     let mut report = super::blank_report(job.command, started);
     report.checked = Some(job.trust.worth(&job.targets, job.repository.as_ref()));
@@ -108,6 +111,10 @@ pub(super) struct Run<'a, S, G, R, O> {
     pub(super) made: RefCell<MadeNow>,
     /// What was found everywhere in the first pass, for the second.
     pub(super) elsewhere: OnceCell<Elsewhere>,
+    /// The build that is attested, once it is known.
+    pub(super) build: OnceCell<Build>,
+    /// Whether nothing may be written, since the build could not be vouched for as it must.
+    pub(super) halted: Cell<bool>,
 }
 
 /// A unit that was looked at.
@@ -152,7 +159,9 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                 }
             },
         );
-        let first: Vec<First> = first.await.into_iter().flatten().collect();
+        let (first, account) = tokio::join!(first, self.job.provenance.account());
+        let first: Vec<First> = first.into_iter().flatten().collect();
+        self.weigh(account, report);
         let names = names_by_digest(&first, self.job);
         let _ = self.elsewhere.set(self.elsewhere(&first, &names));
         let last = pool::each(first, jobs, async |first| match first {
@@ -165,6 +174,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         for last in last.await {
             last.into_report(report);
         }
+        self.tell_unverified(report);
     }
 
     /// What stands somewhere and is as good in every other place that holds the same bytes.
@@ -186,7 +196,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
 
     /// Whether nothing new is to be started.
     fn is_over(&self, failed: &Cell<bool>) -> bool {
-        self.stop.signal().is_some() || (self.job.concurrency.fail_fast && failed.get())
+        self.halted.get() || self.stop.signal().is_some() || (self.job.concurrency.fail_fast && failed.get())
     }
 
     async fn look(&self, index: usize, target: &Target) -> Result<Vec<First>, Failure> {
@@ -365,10 +375,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
 
     /// What is to be attested about a unit: the build's facts for what was named, nothing for what is inside it.
     pub(super) fn facts(&self, looked: &Looked) -> Option<&BuildFacts> {
-        match &self.job.provenance {
-            Provenance::Attach(facts) if looked.unit.root => Some(facts),
-            Provenance::Attach(_) | Provenance::Off => None,
-        }
+        let build = self.build.get().filter(|_| looked.unit.root)?;
+        Some(&build.account.facts)
     }
 
     /// Reads the tags again: between resolving and here somebody may have moved one.

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::build::Promise;
 use crate::base::foreign::Foreign;
 use crate::base::time::Timestamp;
 use crate::domain::oci::{Digest, ImageRef, Repository, Tag};
-use crate::domain::provenance::BuildFacts;
-pub use crate::domain::provenance::{BuilderId, Source};
+use crate::domain::provenance::Account;
+pub use crate::domain::provenance::{BuildLevel, BuilderId, Issuer, Source};
 use crate::domain::report::Checked;
 use crate::domain::trust::{Applicable, DerivedTrust, Requirements, TrustPolicyDocument, TrustStore};
 
@@ -63,7 +64,9 @@ pub enum Provenance {
     /// None.
     Off,
     /// One that says this.
-    Attach(Box<BuildFacts>),
+    Attach(Box<Account>),
+    /// One that says what is being found out.
+    Awaited(Promise),
 }
 
 /// What signatures are held against: one policy document and the certificates its policies name.
@@ -173,6 +176,8 @@ pub struct RunJob {
     pub metadata: BTreeMap<String, String>,
     /// What is attested.
     pub provenance: Provenance,
+    /// The SLSA build level that the evidence has to support.
+    pub minimum_build_level: Option<BuildLevel>,
     /// When the attestation says it was made (`SOURCE_DATE_EPOCH`); none takes the image's own time.
     pub created: Option<Timestamp>,
     /// What the result is held against.

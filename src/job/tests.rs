@@ -10,7 +10,7 @@ use super::*;
 use crate::base::failure::Class;
 use crate::domain::oci::LayoutPath;
 use crate::domain::plan::Step;
-use crate::domain::provenance::BuildFacts;
+use crate::domain::provenance::Account;
 use crate::domain::report::{Event, Rule};
 use crate::domain::trust::{DerivedTrust, RegistryScope};
 use crate::edge::layout::Layout;
@@ -69,7 +69,7 @@ impl World {
     }
 
     fn job(&self) -> RunJob {
-        let facts = BuildFacts::manual(
+        let account = Account::manual(
             "https://ci.example.com/builder".parse().unwrap(),
             "https://git.example.com/app@0123456789abcdef0123456789abcdef01234567"
                 .parse()
@@ -83,7 +83,8 @@ impl World {
             resign: false,
             dry_run: false,
             metadata: BTreeMap::new(),
-            provenance: Provenance::Attach(Box::new(facts)),
+            provenance: Provenance::Attach(Box::new(account)),
+            minimum_build_level: None,
             created: None,
             trust: self.trust(),
             repository: None,

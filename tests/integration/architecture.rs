@@ -76,6 +76,16 @@ const MOVED: &[(&str, &[&str], &str)] = &[
         "shares the connections and quotas; counts requests as events",
     ),
     (
+        "provenance",
+        &["x509"],
+        "identity tokens are verified by the one function that verifies signatures",
+    ),
+    (
+        "issuer_keys",
+        &["pace", "provenance"],
+        "fetches what an issuer of identity tokens publishes",
+    ),
+    (
         "trust_files",
         &["trust", "x509", "oci"],
         "reads policies and trust stores from disk",
@@ -188,7 +198,8 @@ fn place(segments: &[String]) -> Place {
 fn in_its_half(words: &[&str], room: &str) -> bool {
     let half = match room {
         "main" | "app" | "cli" | "job" | "seams" | "base" => return words.first() == Some(&room),
-        "aws" | "registry" | "layout" | "local_key" | "ci" | "trust_files" | "net" | "pace" => "edge",
+        "aws" | "registry" | "layout" | "local_key" | "ci" | "trust_files" | "net" | "pace"
+        | "issuer_keys" => "edge",
         _ => "domain",
     };
     words.first() == Some(&half)

@@ -3,6 +3,8 @@
 use countersign::domain::oci::Digest;
 use countersign::domain::provenance::{BuildFacts, MANUAL_BUILD_TYPE, Statement};
 
+use countersign::edge::ci::Host;
+
 use crate::generated::in_repository;
 
 #[test]
@@ -26,4 +28,38 @@ fn the_example_of_the_manual_build_type_is_one() {
         .parse()
         .unwrap();
     assert!(statement.claims_same(&[("registry.example.com/team/web".to_owned(), digest)], &facts));
+}
+
+/// Every fact of a build and where it comes from, as a table.
+fn sources(host: Host) -> String {
+    let code = |name: Option<&str>| name.map_or("–".to_owned(), |name| format!("`{name}`"));
+    let rows = host.sources().iter().map(|fact| {
+        format!(
+            "| {} | {} | {} |\n",
+            fact.members,
+            code(fact.claim),
+            code(fact.variable)
+        )
+    });
+    let head = "| members | claim of the token | variable without a token |\n|---|---|---|\n";
+    std::iter::once(head.to_owned()).chain(rows).collect()
+}
+
+#[test]
+fn the_pages_of_build_types_list_every_field_and_its_source() {
+    for (host, page) in [
+        (Host::GitHub, "github-event"),
+        (Host::GitLab, "gitlab-job"),
+        (Host::CodeBuild, "codebuild"),
+    ] {
+        let path = in_repository(&format!("docs/buildtypes/{page}.md"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let rows: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+        let table = rows.join("\n") + "\n";
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, text.replace(&table, &sources(host))).unwrap();
+        } else {
+            assert_eq!(table, sources(host), "{page}; rewrite it with BLESS=1");
+        }
+    }
 }

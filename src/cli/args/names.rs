@@ -7,17 +7,8 @@ pub(in crate::cli) const LATER_COMMANDS: [&str; 10] = [
 
 /// Inputs of the contract that are not built yet, and the commands that will take them.
 pub(in crate::cli) const LATER_INPUTS: &[(&[&str], &[&str])] = &[
-    (
-        &["run", "verify"],
-        &[
-            "require-binding",
-            "vsa",
-            "expect",
-            "minimum-build-level",
-            "sarif-location",
-        ],
-    ),
-    (&["run"], &["mode", "lift-buildkit", "attest"]),
+    (&["run", "verify"], &["vsa", "expect", "sarif-location"]),
+    (&["run"], &["mode", "lift-buildkit", "attest", "require-binding"]),
     (&["verify"], &["blob", "signature"]),
 ];
 
@@ -52,6 +43,7 @@ pub(in crate::cli) const AUTHORITY: &[&str] = &[
     "signer",
     "signing-profile",
     "source",
+    "token-issuer",
     "trust-policy",
     "trust-store",
     "untrusted",

@@ -39,6 +39,9 @@ pub(in crate::cli) struct AwsArgs {
     /// Name of the variable, or file, that holds the identity token on hosts other than GitHub; default: `AWS_ID_TOKEN`
     #[arg(long, value_name = "NAME", help_heading = "AWS")]
     pub(in crate::cli) id_token: Option<String>,
+    /// Who issues the identity token, as its `iss` has it, on a server of your own (GitHub Enterprise Server, GitLab)
+    #[arg(long, value_name = "URL", help_heading = "AWS")]
+    pub(in crate::cli) token_issuer: Option<String>,
     /// The AWS region; default: from the profile's ARN, then `AWS_REGION`, then the first ECR registry
     #[arg(long, value_name = "REGION", help_heading = "AWS")]
     pub(in crate::cli) region: Option<String>,

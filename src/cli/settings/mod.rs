@@ -20,7 +20,7 @@ use super::words::{Format, Pair, ProvenanceMode, Reach, TargetsFormat, Untrusted
 use super::{pages, words};
 use crate::base::foreign::quote;
 use crate::domain::oci::Repository;
-use crate::job::{BuilderId, Concurrency, Recursive, Source};
+use crate::job::{BuildLevel, BuilderId, Concurrency, Recursive, Source};
 
 pub use asked::{Asked, KeyChoice, NOTATION, TrustFiles};
 pub use left::{Look, ReportSettings, TaskSettings};
@@ -94,6 +94,8 @@ pub struct RunSettings {
     pub metadata: BTreeMap<String, String>,
     /// What is attested.
     pub provenance: ProvenanceWish,
+    /// The build level that the evidence has to support.
+    pub minimum_build_level: Option<BuildLevel>,
     /// How the images are worked through.
     pub task: TaskSettings,
 }
@@ -236,6 +238,7 @@ fn run(args: RunArgs, origins: &Origins) -> Result<RunSettings, CliError> {
         dry_run: args.signing.dry_run,
         untrusted: args.event.untrusted,
         metadata: metadata(args.metadata.metadata, origins)?,
+        minimum_build_level: minimum(&args.provenance, origins)?,
         provenance: provenance(args.provenance, origins)?,
         task,
     })
@@ -301,8 +304,23 @@ fn provenance(args: ProvenanceArgs, origins: &Origins) -> Result<ProvenanceWish,
     })
 }
 
+/// The minimum build level; without a provenance there is nothing to hold it against.
+fn minimum(args: &ProvenanceArgs, origins: &Origins) -> Result<Option<BuildLevel>, CliError> {
+    let level = args.minimum_build_level.as_deref();
+    if level.is_some() && args.provenance == ProvenanceMode::Off {
+        return Err(CliError::Together {
+            first: origins.spell("minimum-build-level"),
+            second: format!("{} off", origins.spell("provenance")),
+            why: "a level is that of a provenance",
+        });
+    }
+    level
+        .map(|text| word(text, "minimum-build-level", origins))
+        .transpose()
+}
+
 /// Parses a word of the job.
-fn word<T: std::str::FromStr>(text: &str, name: &str, origins: &Origins) -> Result<T, CliError>
+pub(super) fn word<T: std::str::FromStr>(text: &str, name: &str, origins: &Origins) -> Result<T, CliError>
 where
     T::Err: std::fmt::Display,
 {

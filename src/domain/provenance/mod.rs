@@ -1,10 +1,13 @@
 //! What is said about a build, and the bytes it is said in.
 //!
-//! For: the facts of a build, in-toto Statements with SLSA Provenance written from them, Statements read back
-//! strictly, and the manifest that carries an attestation as an OCI referrer.
-//! Not for: finding facts out (`edge/ci`), signing (`notary`), or deciding whom to believe (`trust`).
+//! For: the facts of a build, the claims of a job's identity token once they are verified, in-toto Statements with
+//! SLSA Provenance written from them, Statements read back strictly, and the manifest that carries an attestation as
+//! an OCI referrer.
+//! Not for: finding facts out (`edge/ci`), fetching keys (`edge/issuer_keys`), signing (`notary`), or deciding whom to
+//! believe (`trust`).
 //! Speaks: in-toto attestation `spec/v1` (Statement v1), SLSA provenance v1, OCI image specification 1.1
-//! (`manifest.md`, "Guidelines for Artifact Usage"); our own build types have a page each in `docs/buildtypes/`.
+//! (`manifest.md`, "Guidelines for Artifact Usage"), JSON Web Tokens (RFC 7515, 7517, 7519), `OpenID` Connect
+//! Discovery 1.0; our own build types have a page each in `docs/buildtypes/`.
 //!
 //! ```
 //! use countersign::domain::oci::Digest;
@@ -23,18 +26,30 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod account;
 pub mod attestation_manifest;
+pub mod claims;
 mod facts;
+mod issuer;
+mod keys;
 mod kind;
+mod level;
 mod parameters;
 mod slsa;
 mod statement;
+mod token;
 
+pub use account::{Account, Contradiction, Runner, Voucher};
+pub use claims::{Claims, ClaimsError};
 pub use facts::{BuildFacts, BuilderId, Dependency, FactError, MANUAL_BUILD_TYPE, Source};
+pub use issuer::{Issuer, IssuerError};
+pub use keys::{DOCUMENT_BYTES, IssuerKeys, KeysError, read_discovery};
 pub use kind::{Form, Kind, KindError};
+pub use level::{BuildLevel, KeyHolder, LevelError, Supported, supported};
 pub use parameters::{Parameter, Parameters};
 pub use slsa::{PROVENANCE_PREDICATE, STATEMENT_TYPE, provenance_statement};
 pub use statement::{Statement, StatementError};
+pub use token::{IdentityToken, TokenAlgorithm, TokenError};
 
 /// Longest URI that is written or believed (ours; real ones stay below 300 bytes).
 const URI_BYTES: usize = 2_048;

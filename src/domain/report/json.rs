@@ -36,6 +36,10 @@ pub fn render(report: &RunReport) -> String {
         ("targets", Json::list(targets)),
         ("findings", Json::list(findings)),
         ("failures", Json::list(failures)),
+        (
+            "build",
+            report.build.as_ref().map_or(Json::Null, super::BuildReport::json),
+        ),
         ("requests", requests(report)),
     ])
     .document()

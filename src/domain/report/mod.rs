@@ -21,6 +21,7 @@
 //!     targets: vec![],
 //!     findings: vec![Finding::new(Rule::SignatureMissing, "no signature refers to the image")],
 //!     failures: vec![],
+//!     build: None,
 //!     requests: Default::default(),
 //! };
 //! report.settle(FailOn::Error);
@@ -29,6 +30,7 @@
 //! ```
 
 mod branches;
+mod build;
 pub mod codequality;
 pub mod dotenv;
 mod escape;
@@ -51,6 +53,7 @@ mod verdict;
 #[cfg(test)]
 mod samples;
 
+pub use build::BuildReport;
 pub use event::Event;
 pub use finding::{Finding, Level};
 pub use outputs::{Output, Paths, outputs};

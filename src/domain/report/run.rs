@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Finding, TreeNode};
+use super::{BuildReport, Finding, TreeNode};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::Foreign;
 use crate::base::time::Timestamp;
@@ -238,6 +238,8 @@ pub struct RunReport {
     pub findings: Vec<Finding>,
     /// What stopped targets or the run.
     pub failures: Vec<Failure>,
+    /// The build that is attested; none where none is.
+    pub build: Option<BuildReport>,
     /// Requests per service and operation.
     pub requests: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
 }

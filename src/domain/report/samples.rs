@@ -125,6 +125,7 @@ fn report(targets: Vec<TargetReport>) -> RunReport {
         targets,
         findings: vec![],
         failures: vec![],
+        build: None,
         requests: BTreeMap::from([(
             "layout",
             BTreeMap::from([("read manifest", 4), ("write blob", 6)]),
@@ -137,9 +138,23 @@ fn settled(mut report: RunReport) -> RunReport {
     report
 }
 
-/// Everything was signed and attested now.
+/// Everything was signed and attested now, of a build that the host's token vouches for.
 fn good() -> RunReport {
-    settled(report(vec![target(TargetState::Signed, true)]))
+    settled(RunReport {
+        build: Some(BuildReport {
+            builder: "https://github.com/octo-org/app/.github/workflows/release.yml@refs/heads/main"
+                .to_owned(),
+            build_type: "https://actions.github.io/buildtypes/workflow/v1".to_owned(),
+            claims_verified: true,
+            issuer: Some("https://token.actions.githubusercontent.com".to_owned()),
+            because: None,
+            claims: vec!["repository", "ref", "sha"],
+            variables: vec![],
+            level: 2,
+            reasons: vec!["the job's own steps could have used the signing role".to_owned()],
+        }),
+        ..report(vec![target(TargetState::Signed, true)])
+    })
 }
 
 /// A repeated run: everything was there.

@@ -52,6 +52,14 @@ pub fn render(report: &RunReport, paths: &Paths) -> String {
         mild.map(|finding| remark(report, finding)),
         "### Worth knowing\n\n",
     );
+    if let Some(build) = &report.build {
+        let [voucher, level] = build.words();
+        page.add(&format!(
+            "### Provenance\n\n- {}\n- {}\n",
+            prose(&sentence(&voucher)),
+            prose(&sentence(&level))
+        ));
+    }
     for target in &report.targets {
         page.add(&tree(target));
     }

@@ -74,6 +74,10 @@ pub fn render(report: &RunReport, style: Style) -> String {
     for failure in &report.failures {
         text.push_str(&failure_text(report, failure, style));
     }
+    if let Some(build) = &report.build {
+        let [voucher, level] = build.words().map(|words| plain(&words));
+        let _ = writeln!(text, "\nprovenance: {voucher};\n            {level}");
+    }
     text.push_str(&verdict(report, style));
     text
 }

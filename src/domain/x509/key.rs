@@ -4,7 +4,7 @@ use std::fmt;
 
 use der::asn1::UintRef;
 use der::oid::ObjectIdentifier;
-use der::{Decode as _, Sequence};
+use der::{Decode as _, Encode as _, Sequence};
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
 use super::signature::{Encoding, Hash, SignatureAlgorithm};
@@ -142,6 +142,27 @@ impl PublicKey {
             other => KeyKind::Other(format!("a key of type {other}")),
         };
         Self { kind, bytes }
+    }
+
+    /// An RSA key of 2048 to 8192 bits from its two numbers, big-endian (RFC 7518, 6.3.1, `n` and `e`).
+    pub fn rsa(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
+        let key = RsaPublicKey {
+            modulus: UintRef::new(modulus).ok()?,
+            public_exponent: UintRef::new(exponent).ok()?,
+        };
+        let bytes = key.to_der().ok()?;
+        let kind = rsa(&bytes);
+        matches!(kind, KeyKind::Rsa { bits: 2048..=8192 }).then_some(Self { kind, bytes })
+    }
+
+    /// A key on P-256 from its coordinates, 32 bytes each (RFC 7518, 6.2.1, `x` and `y`); whether the point is on the
+    /// curve is seen when a signature is verified.
+    pub fn p256(x: &[u8], y: &[u8]) -> Option<Self> {
+        let curve = Curve::P256;
+        (x.len() == curve.field_bytes() && y.len() == curve.field_bytes()).then(|| Self {
+            kind: KeyKind::Ec(curve),
+            bytes: [&[4], x, y].concat(),
+        })
     }
 
     /// Which of the keys that may sign artifacts this is, if it is one.

@@ -35,7 +35,7 @@ pub enum Encoding {
 /// A signature algorithm that can be verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SignatureAlgorithm {
-    /// RSASSA-PKCS1-v1_5 (RFC 8017, 8.2); in certificates only.
+    /// RSASSA-PKCS1-v1_5 (RFC 8017, 8.2); in certificates and identity tokens, never in envelopes.
     RsaPkcs1(Hash),
     /// RSASSA-PSS (RFC 8017, 8.1) with MGF1 of the same hash and a salt as long as the hash.
     RsaPss(Hash),
@@ -84,7 +84,7 @@ pub enum SignatureError {
     Mismatch,
 }
 
-/// Verifies a signature; certificates and envelopes both come through here.
+/// Verifies a signature; certificates, envelopes and identity tokens all come through here.
 ///
 /// # Errors
 /// [`SignatureError`] when key and algorithm do not fit, or the signature is not one of the key over the message.

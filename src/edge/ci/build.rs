@@ -1,19 +1,167 @@
-//! What hosts have in common when they speak of a build.
+//! What hosts have in common when they speak of a build: each fact by a claim of the verified token, or by a variable.
 
-use crate::domain::provenance::{BuildFacts, Parameter, Parameters};
+use std::fmt::Write as _;
 
-/// What a host's environment says of a build. Any step of the job can set what stands there, so none of it is
-/// verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostFacts {
-    /// What is said.
-    pub facts: BuildFacts,
+use super::Environment;
+use crate::base::foreign::Foreign;
+use crate::domain::provenance::{
+    Account, BuildFacts, Claims, Contradiction, Parameter, Parameters, Runner, Voucher,
+};
+
+/// One fact: which claim says it, which variable, and where it stands in the predicate; the tables of
+/// `docs/buildtypes/` are made from these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// The claim, where the token has one.
+    pub claim: Option<&'static str>,
+    /// The variable, where the environment has one.
+    pub variable: Option<&'static str>,
+    /// The members of the predicate that are made from it.
+    pub members: &'static str,
+    /// Whether claim and variable are spelt alike, so that they can be compared.
+    alike: bool,
 }
 
-impl HostFacts {
-    pub(super) fn new(facts: BuildFacts) -> Self {
-        Self { facts }
+impl Fact {
+    /// A claim, and a variable of the same value.
+    pub(super) const fn both(claim: &'static str, variable: &'static str, members: &'static str) -> Self {
+        Self {
+            claim: Some(claim),
+            variable: Some(variable),
+            members,
+            alike: true,
+        }
     }
+
+    /// A claim, and a variable that says the same in another form.
+    pub(super) const fn other(claim: &'static str, variable: &'static str, members: &'static str) -> Self {
+        Self {
+            alike: false,
+            ..Self::both(claim, variable, members)
+        }
+    }
+
+    /// What only the token says.
+    pub(super) const fn claimed(claim: &'static str, members: &'static str) -> Self {
+        Self {
+            claim: Some(claim),
+            variable: None,
+            members,
+            alike: false,
+        }
+    }
+
+    /// What only the environment says.
+    pub(super) const fn variable(variable: &'static str, members: &'static str) -> Self {
+        Self {
+            claim: None,
+            variable: Some(variable),
+            members,
+            alike: false,
+        }
+    }
+
+    fn name(&self) -> Option<&'static str> {
+        self.claim.or(self.variable)
+    }
+}
+
+/// What can be asked about a build.
+pub(super) struct Said<'a> {
+    pub(super) facts: &'static [Fact],
+    pub(super) environment: &'a Environment,
+    pub(super) claims: Option<&'a Claims>,
+}
+
+impl Said<'_> {
+    /// A fact by the name of its claim, or of its variable where it has no claim.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        let fact = self.facts.iter().find(|fact| fact.name() == Some(name))?;
+        match (self.claims, fact.claim) {
+            (Some(claims), Some(claim)) => claims.text(claim),
+            _ => self.environment.get(fact.variable?).map(str::to_owned),
+        }
+    }
+
+    /// A fact as a parameter.
+    pub(super) fn parameter(&self, name: &str) -> Option<Parameter> {
+        self.text(name).map(Parameter::Text)
+    }
+
+    /// Whose machine it is, by `runner_environment`.
+    pub(super) fn runner(&self) -> Runner {
+        match self.text("runner_environment").as_deref() {
+            Some("github-hosted" | "gitlab-hosted") => Runner::Hosted,
+            Some(_) => Runner::SelfHosted,
+            None => Runner::Unknown,
+        }
+    }
+
+    /// Where a variable holds another address than the claims make: what does not fit.
+    pub(super) fn other_address(
+        &self,
+        claim: &'static str,
+        variable: &'static str,
+        expected: &str,
+    ) -> Option<Contradiction> {
+        self.claims?;
+        let found = url(self.environment.get(variable)?)?;
+        (found != expected).then(|| Contradiction {
+            variable,
+            claim,
+            expected: Foreign::new(expected),
+            found: Foreign::new(found),
+        })
+    }
+
+    /// Puts the account together.
+    pub(super) fn account(
+        &self,
+        facts: BuildFacts,
+        more: impl IntoIterator<Item = Contradiction>,
+    ) -> Account {
+        let claimed = |fact: &Fact| self.claims.is_some() && fact.claim.is_some();
+        let said = |fact: &&Fact| fact.name().is_some_and(|name| self.text(name).is_some());
+        let (claims, variables): (Vec<&Fact>, Vec<&Fact>) =
+            self.facts.iter().filter(said).partition(|fact| claimed(fact));
+        let same = self.facts.iter().filter_map(|fact| self.contradiction(fact));
+        Account {
+            facts,
+            voucher: match self.claims {
+                Some(claims) => Voucher::Issuer(claims.issuer().clone()),
+                None => Voucher::Environment,
+            },
+            because: None,
+            claims: claims.iter().filter_map(|fact| fact.claim).collect(),
+            variables: variables.iter().filter_map(|fact| fact.variable).collect(),
+            contradictions: more.into_iter().chain(same).collect(),
+            runner: self.runner(),
+            reusable: false,
+        }
+    }
+
+    fn contradiction(&self, fact: &Fact) -> Option<Contradiction> {
+        let (claim, variable) = (fact.claim?, fact.variable.filter(|_| fact.alike)?);
+        let (expected, found) = (self.claims?.text(claim)?, self.environment.get(variable)?);
+        (expected != found).then(|| Contradiction {
+            variable,
+            claim,
+            expected: Foreign::new(expected),
+            found: Foreign::new(found),
+        })
+    }
+}
+
+/// A text with what may not stand in a URI written as `%XX` (RFC 3986, 2.1).
+pub(super) fn uri(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut uri, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            let _ = write!(uri, "%{byte:02X}");
+        }
+        uri
+    })
 }
 
 /// Parameters, without those that the host does not set.
@@ -46,5 +194,14 @@ mod tests {
             Some("https://git.example/g/p.git")
         );
         assert_eq!(url("no address"), None);
+    }
+
+    #[test]
+    fn a_uri_holds_what_a_uri_may_hold() {
+        assert_eq!(
+            uri("https://h/a b@refs/heads/ü"),
+            "https://h/a%20b@refs/heads/%C3%BC"
+        );
+        assert_eq!(uri("https://h/r@v1"), "https://h/r@v1");
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::build::{self, HostFacts};
+use super::build::{self, Fact, Said};
 use super::{Environment, Standing};
 use crate::base::time::Timestamp;
-use crate::domain::provenance::{BuildFacts, Dependency, Parameter};
+use crate::domain::provenance::{Account, BuildFacts, Dependency, Source};
 
 const BUILD_TYPE: &str =
     "https://github.com/countersign/countersign/blob/buildtypes-v1/docs/buildtypes/codebuild.md";
@@ -26,42 +26,78 @@ pub(super) fn standing(environment: &Environment) -> Standing {
     }
 }
 
-/// What the environment says of the build (AWS `CodeBuild` User Guide, "Environment variables in build
-/// environments"); none where it does not say enough.
-pub(super) fn facts(environment: &Environment) -> Option<HostFacts> {
-    let arn = environment.get("CODEBUILD_BUILD_ARN")?;
-    let repository = build::url(environment.get("CODEBUILD_SOURCE_REPO_URL")?)?;
-    let commit = environment.get("CODEBUILD_RESOLVED_SOURCE_VERSION")?;
-    let source = format!("{repository}@{commit}").parse::<crate::domain::provenance::Source>();
+/// What a build on `CodeBuild` is told by (AWS `CodeBuild` User Guide, "Environment variables in build environments").
+pub(super) const FACTS: &[Fact] = &[
+    Fact::variable(
+        "CODEBUILD_BUILD_ARN",
+        "`externalParameters.project`, `metadata.invocationId`",
+    ),
+    Fact::variable(
+        "CODEBUILD_SOURCE_REPO_URL",
+        "`externalParameters.source`, `resolvedDependencies[0].uri`",
+    ),
+    Fact::variable(
+        "CODEBUILD_SOURCE_VERSION",
+        "`externalParameters.sourceVersion`, `resolvedDependencies[0].uri`",
+    ),
+    Fact::variable("CODEBUILD_INITIATOR", "`internalParameters.initiator`"),
+    Fact::variable(
+        "CODEBUILD_BATCH_BUILD_IDENTIFIER",
+        "`internalParameters.batchIdentifier`",
+    ),
+    Fact::variable("CODEBUILD_BUILD_IMAGE", "`internalParameters.image`"),
+    Fact::variable("CODEBUILD_KMS_KEY_ID", "`internalParameters.kmsKey`"),
+    Fact::variable(
+        "CODEBUILD_RESOLVED_SOURCE_VERSION",
+        "`resolvedDependencies[0].digest.gitCommit`",
+    ),
+    Fact::variable("CODEBUILD_START_TIME", "`metadata.startedOn`"),
+];
+
+/// What the environment says of the build; none where it does not say enough. There is no token here.
+pub(super) fn account(environment: &Environment) -> Option<Account> {
+    let said = Said {
+        facts: FACTS,
+        environment,
+        claims: None,
+    };
+    let arn = said.text("CODEBUILD_BUILD_ARN")?;
+    let repository = build::url(&said.text("CODEBUILD_SOURCE_REPO_URL")?)?;
+    let commit = said.text("CODEBUILD_RESOLVED_SOURCE_VERSION")?;
+    let source = format!("{repository}@{commit}").parse::<Source>();
     let source = source.ok().filter(|source| source.commit().is_some())?;
-    let text = |name: &str| environment.get(name).map(Parameter::from);
-    let version = environment.get("CODEBUILD_SOURCE_VERSION").unwrap_or(commit);
-    let started = environment
-        .get("CODEBUILD_START_TIME")
+    let version = said.text("CODEBUILD_SOURCE_VERSION");
+    let version = version.unwrap_or_else(|| commit.clone());
+    let started = said
+        .text("CODEBUILD_START_TIME")
         .and_then(|milliseconds| milliseconds.parse::<i64>().ok())
         .map(|milliseconds| Timestamp::from_unix(milliseconds / 1_000));
     let base = BuildFacts::manual(BUILDER.parse().ok()?, source);
-    Some(HostFacts::new(BuildFacts {
+    let facts = BuildFacts {
         build_type: BUILD_TYPE.to_owned(),
         external_parameters: build::map([
-            ("project", Some(project(arn)?.as_str().into())),
+            ("project", Some(project(&arn)?.as_str().into())),
             ("source", Some(repository.as_str().into())),
-            ("sourceVersion", Some(version.into())),
+            ("sourceVersion", Some(version.as_str().into())),
         ]),
         internal_parameters: build::map([
-            ("initiator", text("CODEBUILD_INITIATOR")),
-            ("batchIdentifier", text("CODEBUILD_BATCH_BUILD_IDENTIFIER")),
-            ("image", text("CODEBUILD_BUILD_IMAGE")),
-            ("kmsKey", text("CODEBUILD_KMS_KEY_ID")),
+            ("initiator", said.parameter("CODEBUILD_INITIATOR")),
+            (
+                "batchIdentifier",
+                said.parameter("CODEBUILD_BATCH_BUILD_IDENTIFIER"),
+            ),
+            ("image", said.parameter("CODEBUILD_BUILD_IMAGE")),
+            ("kmsKey", said.parameter("CODEBUILD_KMS_KEY_ID")),
         ]),
         resolved_dependencies: vec![Dependency {
             uri: format!("git+{repository}@{version}"),
-            digest: BTreeMap::from([("gitCommit".to_owned(), commit.to_owned())]),
+            digest: BTreeMap::from([("gitCommit".to_owned(), commit)]),
         }],
-        invocation_id: Some(arn.to_owned()),
+        invocation_id: Some(arn),
         started_on: started,
         ..base
-    }))
+    };
+    Some(said.account(facts, None))
 }
 
 /// The project of a build: `arn:…:build/NAME:ID` belongs to `arn:…:project/NAME`.
@@ -86,7 +122,7 @@ mod tests {
 
     #[test]
     fn the_facts_name_project_build_and_commit() {
-        let facts = facts(&Environment::of([
+        let facts = account(&Environment::of([
             (
                 "CODEBUILD_BUILD_ARN",
                 "arn:aws:codebuild:eu-west-1:111122223333:build/web:8d1f",
@@ -115,6 +151,6 @@ mod tests {
             ("CODEBUILD_SOURCE_REPO_URL", "https://b.example/a.zip"),
             ("CODEBUILD_RESOLVED_SOURCE_VERSION", "v1"),
         ]);
-        assert_eq!(super::facts(&s3), None);
+        assert_eq!(account(&s3), None);
     }
 }

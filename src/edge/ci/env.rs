@@ -80,6 +80,10 @@ pub const REGISTER: &[Variable] = &[
     shown("CI_COMMIT_REF_PROTECTED", "GitLab: for the provenance"),
     shown("CI_COMMIT_SHA", "GitLab: for the provenance"),
     shown("CI_COMMIT_TAG", "GitLab: for the provenance"),
+    shown(
+        "CI_COMMIT_TIMESTAMP",
+        "GitLab: the time that attestations carry, unless `SOURCE_DATE_EPOCH` is set",
+    ),
     shown("CI_CONFIG_PATH", "GitLab: for the provenance"),
     shown("CI_JOB_ID", "GitLab CI/CD: names the session of a role"),
     shown("CI_JOB_IMAGE", "GitLab: for the provenance"),
@@ -96,6 +100,10 @@ pub const REGISTER: &[Variable] = &[
     shown("CI_PROJECT_URL", "GitLab: for the provenance"),
     shown("CI_RUNNER_EXECUTABLE_ARCH", "GitLab: for the provenance"),
     shown("CI_RUNNER_ID", "GitLab: for the provenance"),
+    shown(
+        "CI_SERVER_URL",
+        "GitLab: whether it is GitLab.com, whose issuer of identity tokens is known",
+    ),
     shown(
         "CODEBUILD_BATCH_BUILD_IDENTIFIER",
         "CodeBuild: for the provenance",

@@ -5,13 +5,14 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
-use super::build::{self, HostFacts};
+use super::build::{self, Fact, Said};
 use super::{Environment, OutputError, Standing};
 use crate::base::foreign::obeyed;
 use crate::base::json;
 use crate::base::limits::{Bounds, MEBIBYTE};
+use crate::base::time::Timestamp;
 use crate::base::tree::Document;
-use crate::domain::provenance::{BuildFacts, Dependency, Parameter, Parameters};
+use crate::domain::provenance::{Account, BuildFacts, Claims, Dependency, Issuer, Parameter, Parameters};
 use crate::domain::report::{Level, Output, RunReport};
 
 /// The largest payload of an event (GitHub, "Webhook events and payloads": 25 MB).
@@ -95,54 +96,123 @@ fn payload(environment: &Environment) -> Option<Document> {
     json::read(&bytes, PAYLOAD).ok()
 }
 
-/// What the environment says of the build; none where it does not say enough.
+/// What a build on GitHub is told by (GitHub, "OIDC reference", "Default environment variables").
+pub(super) const FACTS: &[Fact] = &[
+    Fact::both(
+        "repository",
+        "GITHUB_REPOSITORY",
+        "`externalParameters.workflow.repository`, `resolvedDependencies[0].uri`, `metadata.invocationId`",
+    ),
+    Fact::both(
+        "ref",
+        "GITHUB_REF",
+        "`externalParameters.workflow.ref`, `resolvedDependencies[0].uri`",
+    ),
+    Fact::both(
+        "workflow_ref",
+        "GITHUB_WORKFLOW_REF",
+        "`externalParameters.workflow.path`",
+    ),
+    Fact::both(
+        "event_name",
+        "GITHUB_EVENT_NAME",
+        "`buildType`, `internalParameters.github.event_name`",
+    ),
+    Fact::both(
+        "repository_id",
+        "GITHUB_REPOSITORY_ID",
+        "`internalParameters.github.repository_id`",
+    ),
+    Fact::both(
+        "repository_owner_id",
+        "GITHUB_REPOSITORY_OWNER_ID",
+        "`internalParameters.github.repository_owner_id`",
+    ),
+    Fact::claimed(
+        "runner_environment",
+        "`internalParameters.github.runner_environment`",
+    ),
+    Fact::both("sha", "GITHUB_SHA", "`resolvedDependencies[0].digest.gitCommit`"),
+    Fact::claimed("job_workflow_ref", "`builder.id`"),
+    Fact::both("run_id", "GITHUB_RUN_ID", "`metadata.invocationId`"),
+    Fact::both("run_attempt", "GITHUB_RUN_ATTEMPT", "`metadata.invocationId`"),
+];
+
+/// What the claims of the verified token say of the build, or the environment where there are none; none where that is
+/// not enough.
 ///
-/// Without the token's claims the workflow that a job really runs (`job_workflow_ref`) and the kind of runner are not
-/// known, so neither is said, and the builder is named as one that only the environment speaks for.
-pub(super) fn facts(environment: &Environment) -> Option<HostFacts> {
-    let server = build::url(environment.get("GITHUB_SERVER_URL")?)?;
-    let repository = environment.get("GITHUB_REPOSITORY")?;
-    let reference = environment.get("GITHUB_REF")?;
-    let event = environment.get("GITHUB_EVENT_NAME")?;
-    let workflow = environment.get("GITHUB_WORKFLOW_REF")?;
+/// Without claims the workflow that a job really runs (`job_workflow_ref`) and the kind of runner are not known, so
+/// neither is said, and the builder is named as one that only the environment speaks for.
+pub(super) fn account(environment: &Environment, claims: Option<&Claims>) -> Option<Account> {
+    let said = Said {
+        facts: FACTS,
+        environment,
+        claims,
+    };
+    let server = match claims {
+        Some(claims) => claims.issuer().server().to_owned(),
+        None => build::url(environment.get("GITHUB_SERVER_URL")?)?,
+    };
+    let (repository, reference) = (said.text("repository")?, said.text("ref")?);
+    let (event, commit) = (said.text("event_name")?, said.text("sha")?);
+    let workflow = said.text("workflow_ref")?;
     let path = workflow
         .strip_prefix(&format!("{repository}/"))?
         .strip_suffix(&format!("@{reference}"))?;
     let home = format!("{server}/{repository}");
-    let text = |name: &str| environment.get(name).map(Parameter::from);
-    let internal = [
-        ("event_name", Some(event.into())),
-        ("repository_id", text("GITHUB_REPOSITORY_ID")),
-        ("repository_owner_id", text("GITHUB_REPOSITORY_OWNER_ID")),
-    ];
-    let run = environment.get("GITHUB_RUN_ID")?;
-    let attempt = environment.get("GITHUB_RUN_ATTEMPT")?;
-    let source = format!("{home}@{}", environment.get("GITHUB_SHA")?)
-        .parse()
-        .ok()?;
-    let official = WORKFLOW_EVENTS.contains(&event);
-    let base = BuildFacts::manual(BUILDER.parse().ok()?, source);
-    let workflow = build::map([
+    let called = said.text("job_workflow_ref");
+    let builder = match claims {
+        Some(_) => build::uri(&format!("{server}/{}", called.as_deref()?)),
+        None => BUILDER.to_owned(),
+    };
+    let (run, attempt) = (said.text("run_id")?, said.text("run_attempt")?);
+    let build_type = if WORKFLOW_EVENTS.contains(&event.as_str()) {
+        WORKFLOW_BUILD_TYPE
+    } else {
+        EVENT_BUILD_TYPE
+    };
+    let base = BuildFacts::manual(builder.parse().ok()?, format!("{home}@{commit}").parse().ok()?);
+    let parameters = build::map([
         ("path", Some(path.into())),
-        ("ref", Some(reference.into())),
+        ("ref", Some(reference.as_str().into())),
         ("repository", Some(home.as_str().into())),
     ]);
-    Some(HostFacts::new(BuildFacts {
-        build_type: if official {
-            WORKFLOW_BUILD_TYPE
-        } else {
-            EVENT_BUILD_TYPE
-        }
-        .to_owned(),
-        external_parameters: Parameters::from([("workflow".to_owned(), Parameter::Map(workflow))]),
-        internal_parameters: Parameters::from([("github".to_owned(), Parameter::Map(build::map(internal)))]),
+    let internal = build::map([
+        ("event_name", Some(event.as_str().into())),
+        ("repository_id", said.parameter("repository_id")),
+        ("repository_owner_id", said.parameter("repository_owner_id")),
+        ("runner_environment", said.parameter("runner_environment")),
+    ]);
+    let facts = BuildFacts {
+        build_type: build_type.to_owned(),
+        external_parameters: Parameters::from([("workflow".to_owned(), Parameter::Map(parameters))]),
+        internal_parameters: Parameters::from([("github".to_owned(), Parameter::Map(internal))]),
         resolved_dependencies: vec![Dependency {
             uri: format!("git+{home}@{reference}"),
-            digest: BTreeMap::from([("gitCommit".to_owned(), environment.get("GITHUB_SHA")?.to_owned())]),
+            digest: BTreeMap::from([("gitCommit".to_owned(), commit)]),
         }],
         invocation_id: Some(format!("{home}/actions/runs/{run}/attempts/{attempt}")),
         ..base
-    }))
+    };
+    Some(Account {
+        reusable: called.is_some_and(|called| called != workflow),
+        ..said.account(facts, said.other_address("iss", "GITHUB_SERVER_URL", &server))
+    })
+}
+
+/// The issuer of this GitHub's tokens, where it is known: github.com unless the environment names another GitHub.
+pub(super) fn issuer(environment: &Environment) -> Option<Issuer> {
+    match environment.get("GITHUB_SERVER_URL") {
+        None => Some(Issuer::github()),
+        Some(server) => Issuer::of_github(&build::url(server)?),
+    }
+}
+
+/// When the commit was made, by the event's payload (GitHub, "Webhook events and payloads", `push`).
+pub(super) fn commit_time(environment: &Environment) -> Option<Timestamp> {
+    let payload = payload(environment)?;
+    let commit = payload.cursor().pointer("/head_commit/timestamp")?;
+    Some(commit.string().ok()?.parse::<Timestamp>().ok()?.whole())
 }
 
 /// Appends the outputs to the step's file, each between delimiters that nobody can guess; says which were too long.
@@ -331,7 +401,7 @@ mod tests {
     #[test]
     fn the_facts_of_a_push_are_githubs_own_build_type() {
         let at = |event| {
-            facts(&Environment::of([
+            let environment = Environment::of([
                 ("GITHUB_SERVER_URL", "https://github.com"),
                 ("GITHUB_REPOSITORY", "octo-org/web"),
                 ("GITHUB_REPOSITORY_ID", "1"),
@@ -345,9 +415,8 @@ mod tests {
                 ),
                 ("GITHUB_RUN_ID", "7"),
                 ("GITHUB_RUN_ATTEMPT", "1"),
-            ]))
-            .unwrap()
-            .facts
+            ]);
+            account(&environment, None).unwrap().facts
         };
         let push = at("push");
         assert_eq!(push.build_type, WORKFLOW_BUILD_TYPE);

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Environment;
-use super::build::{self, HostFacts};
-use crate::domain::provenance::{BuildFacts, Dependency, Parameter};
+use super::build::{self, Fact, Said};
+use crate::base::time::Timestamp;
+use crate::domain::provenance::{Account, BuildFacts, Claims, Dependency, Issuer, Parameter};
 
 const BUILD_TYPE: &str =
     "https://github.com/countersign/countersign/blob/buildtypes-v1/docs/buildtypes/gitlab-job.md";
@@ -13,42 +14,129 @@ const BUILD_TYPE: &str =
 const BUILDER: &str =
     "https://github.com/countersign/countersign/blob/buildtypes-v1/docs/buildtypes/gitlab-job.md#environment";
 
-/// What the environment says of the build (GitLab, "Predefined CI/CD variables"); none where it does not say enough.
-pub(super) fn facts(environment: &Environment) -> Option<HostFacts> {
-    let project = build::url(environment.get("CI_PROJECT_URL")?)?;
-    let reference = environment.get("CI_COMMIT_REF_NAME")?;
-    let commit = environment.get("CI_COMMIT_SHA")?;
+/// What a build on GitLab is told by (GitLab, "`OpenID` Connect (OIDC) authentication using ID tokens", "Predefined
+/// CI/CD variables").
+pub(super) const FACTS: &[Fact] = &[
+    Fact::other(
+        "project_path",
+        "CI_PROJECT_URL",
+        "`externalParameters.source`, `resolvedDependencies[0].uri`, `builder.id`, `metadata.invocationId`",
+    ),
+    Fact::both(
+        "ref",
+        "CI_COMMIT_REF_NAME",
+        "`externalParameters.ref`, `resolvedDependencies[0].uri`",
+    ),
+    Fact::other("ref_type", "CI_COMMIT_TAG", "`externalParameters.tag`"),
+    Fact::variable("CI_JOB_NAME", "`externalParameters.entryPoint`"),
+    Fact::other(
+        "ci_config_ref_uri",
+        "CI_CONFIG_PATH",
+        "`externalParameters.configPath`",
+    ),
+    Fact::both(
+        "pipeline_source",
+        "CI_PIPELINE_SOURCE",
+        "`externalParameters.pipelineSource`",
+    ),
+    Fact::both("project_id", "CI_PROJECT_ID", "`internalParameters.projectId`"),
+    Fact::both(
+        "namespace_id",
+        "CI_PROJECT_NAMESPACE_ID",
+        "`internalParameters.namespaceId`",
+    ),
+    Fact::both(
+        "ref_protected",
+        "CI_COMMIT_REF_PROTECTED",
+        "`internalParameters.refProtected`",
+    ),
+    Fact::both(
+        "runner_id",
+        "CI_RUNNER_ID",
+        "`builder.id`, `internalParameters.runnerId`",
+    ),
+    Fact::claimed("runner_environment", "`internalParameters.runnerEnvironment`"),
+    Fact::variable("CI_RUNNER_EXECUTABLE_ARCH", "`internalParameters.executorArch`"),
+    Fact::variable("CI_JOB_IMAGE", "`internalParameters.jobImage`"),
+    Fact::both(
+        "sha",
+        "CI_COMMIT_SHA",
+        "`resolvedDependencies[0].digest.gitCommit`",
+    ),
+    Fact::other("job_id", "CI_JOB_URL", "`metadata.invocationId`"),
+    Fact::variable("CI_JOB_STARTED_AT", "`metadata.startedOn`"),
+];
+
+/// What the claims of the verified token say of the build, or the environment where there are none; none where that is
+/// not enough.
+pub(super) fn account(environment: &Environment, claims: Option<&Claims>) -> Option<Account> {
+    let said = Said {
+        facts: FACTS,
+        environment,
+        claims,
+    };
+    let (project, job) = (said.text("project_path")?, said.text("job_id")?);
+    let runner = said.text("runner_id");
+    let (project, builder, job) = match claims {
+        Some(claims) => {
+            let project = format!("{}/{project}", claims.issuer().server());
+            let builder = build::uri(&format!("{project}/-/runners/{}", runner?));
+            let job = format!("{project}/-/jobs/{job}");
+            (project, builder, job)
+        }
+        None => (build::url(&project)?, BUILDER.to_owned(), build::url(&job)?),
+    };
+    let (reference, commit) = (said.text("ref")?, said.text("sha")?);
+    let tag = match (claims, said.text("ref_type").as_deref()) {
+        (None, tag) => tag.map(Parameter::from),
+        (Some(_), Some("tag")) => Some(reference.as_str().into()),
+        (Some(_), _) => None,
+    };
     let source = format!("{project}@{commit}").parse().ok()?;
-    let text = |name: &str| environment.get(name).map(Parameter::from);
-    let base = BuildFacts::manual(BUILDER.parse().ok()?, source);
-    Some(HostFacts::new(BuildFacts {
+    let base = BuildFacts::manual(builder.parse().ok()?, source);
+    let facts = BuildFacts {
         build_type: BUILD_TYPE.to_owned(),
         external_parameters: build::map([
             ("source", Some(project.as_str().into())),
-            ("ref", Some(reference.into())),
-            ("tag", text("CI_COMMIT_TAG")),
-            ("entryPoint", Some(environment.get("CI_JOB_NAME")?.into())),
-            ("configPath", text("CI_CONFIG_PATH")),
-            ("pipelineSource", text("CI_PIPELINE_SOURCE")),
+            ("ref", Some(reference.as_str().into())),
+            ("tag", tag),
+            ("entryPoint", Some(said.parameter("CI_JOB_NAME")?)),
+            ("configPath", said.parameter("ci_config_ref_uri")),
+            ("pipelineSource", said.parameter("pipeline_source")),
         ]),
         internal_parameters: build::map([
-            ("projectId", text("CI_PROJECT_ID")),
-            ("namespaceId", text("CI_PROJECT_NAMESPACE_ID")),
-            ("refProtected", text("CI_COMMIT_REF_PROTECTED")),
-            ("runnerId", text("CI_RUNNER_ID")),
-            ("executorArch", text("CI_RUNNER_EXECUTABLE_ARCH")),
-            ("jobImage", text("CI_JOB_IMAGE")),
+            ("projectId", said.parameter("project_id")),
+            ("namespaceId", said.parameter("namespace_id")),
+            ("refProtected", said.parameter("ref_protected")),
+            ("runnerId", said.parameter("runner_id")),
+            ("runnerEnvironment", said.parameter("runner_environment")),
+            ("executorArch", said.parameter("CI_RUNNER_EXECUTABLE_ARCH")),
+            ("jobImage", said.parameter("CI_JOB_IMAGE")),
         ]),
         resolved_dependencies: vec![Dependency {
             uri: format!("git+{project}@{reference}"),
-            digest: BTreeMap::from([("gitCommit".to_owned(), commit.to_owned())]),
+            digest: BTreeMap::from([("gitCommit".to_owned(), commit)]),
         }],
-        invocation_id: Some(build::url(environment.get("CI_JOB_URL")?)?),
-        started_on: environment
-            .get("CI_JOB_STARTED_AT")
-            .and_then(|time| time.parse().ok()),
+        invocation_id: Some(job.clone()),
+        started_on: said.text("CI_JOB_STARTED_AT").and_then(|time| time.parse().ok()),
         ..base
-    }))
+    };
+    let others = [
+        said.other_address("project_path", "CI_PROJECT_URL", &project),
+        said.other_address("job_id", "CI_JOB_URL", &job),
+    ];
+    Some(said.account(facts, others.into_iter().flatten()))
+}
+
+/// The issuer of this GitLab's tokens, where it is known.
+pub(super) fn issuer(environment: &Environment) -> Option<Issuer> {
+    Issuer::of_gitlab(&build::url(environment.get("CI_SERVER_URL")?)?)
+}
+
+/// When the commit was made (GitLab, "Predefined CI/CD variables", `CI_COMMIT_TIMESTAMP`).
+pub(super) fn commit_time(environment: &Environment) -> Option<Timestamp> {
+    let time = environment.get("CI_COMMIT_TIMESTAMP")?.parse::<Timestamp>();
+    time.ok().map(Timestamp::whole)
 }
 
 /// The beginning of a collapsed section (GitLab, "Job logs", custom collapsible sections).
@@ -67,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_facts_of_a_job_hold_no_password() {
-        let facts = facts(&Environment::of([
+        let environment = Environment::of([
             ("CI_PROJECT_URL", "https://u:secret@git.example/g/p"),
             ("CI_COMMIT_REF_NAME", "main"),
             ("CI_COMMIT_SHA", "0123456789abcdef0123456789abcdef01234567"),
@@ -75,9 +163,8 @@ mod tests {
             ("CI_JOB_URL", "https://git.example/g/p/-/jobs/7"),
             ("CI_JOB_STARTED_AT", "2026-08-01T10:00:00Z"),
             ("CI_PROJECT_ID", "3"),
-        ]))
-        .unwrap()
-        .facts;
+        ]);
+        let facts = account(&environment, None).unwrap().facts;
         assert_eq!(
             serde_json::to_string(&facts.external_parameters).unwrap(),
             r#"{"entryPoint":"sign","ref":"main","source":"https://git.example/g/p"}"#

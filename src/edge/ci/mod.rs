@@ -26,7 +26,7 @@ mod standing;
 mod terminal;
 mod writer;
 
-pub use build::HostFacts;
+pub use build::Fact;
 pub use env::{Environment, EnvironmentError, REGISTER, Variable, register_table};
 pub use files::{FileError, file_is_there, read_named};
 pub use handed::{Found, Room, read_input};
@@ -37,6 +37,9 @@ pub use publish::publish;
 pub use standing::Standing;
 pub use terminal::{notation_directory, state_directory};
 pub use writer::{Shade, Writer};
+
+use crate::base::time::Timestamp;
+use crate::domain::provenance::{Account, Claims, Issuer};
 
 /// The system that runs us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,13 +84,52 @@ impl Host {
         }
     }
 
-    /// What the environment says of the build; none where the host is not known or does not say enough.
-    pub fn facts(self, environment: &Environment) -> Option<HostFacts> {
+    /// What the environment alone says of the build; none where the host is not known or does not say enough.
+    pub fn facts(self, environment: &Environment) -> Option<Account> {
+        self.account(environment, None)
+    }
+
+    /// What is known of the build: by the claims of the job's verified token, or by the environment where there are
+    /// none; none where the host is not known or does not say enough.
+    pub fn account(self, environment: &Environment, claims: Option<&Claims>) -> Option<Account> {
         match self {
-            Self::GitHub => github::facts(environment),
-            Self::GitLab => gitlab::facts(environment),
-            Self::CodeBuild => codebuild::facts(environment),
+            Self::GitHub => github::account(environment, claims),
+            Self::GitLab => gitlab::account(environment, claims),
+            Self::CodeBuild => codebuild::account(environment),
             Self::Terminal => None,
+        }
+    }
+
+    /// Where each fact of a build comes from, for the pages in `docs/buildtypes/`.
+    pub const fn sources(self) -> &'static [Fact] {
+        match self {
+            Self::GitHub => github::FACTS,
+            Self::GitLab => gitlab::FACTS,
+            Self::CodeBuild => codebuild::FACTS,
+            Self::Terminal => &[],
+        }
+    }
+
+    /// Who issues the identity tokens of jobs here, where that is known without being told.
+    pub fn issuer(self, environment: &Environment) -> Option<Issuer> {
+        match self {
+            Self::GitHub => github::issuer(environment),
+            Self::GitLab => gitlab::issuer(environment),
+            Self::CodeBuild | Self::Terminal => None,
+        }
+    }
+
+    /// Whether jobs here can have identity tokens that speak of the build.
+    pub const fn has_tokens(self) -> bool {
+        matches!(self, Self::GitHub | Self::GitLab)
+    }
+
+    /// When the commit that is built was made, by the event's word.
+    pub fn commit_time(self, environment: &Environment) -> Option<Timestamp> {
+        match self {
+            Self::GitHub => github::commit_time(environment),
+            Self::GitLab => gitlab::commit_time(environment),
+            Self::CodeBuild | Self::Terminal => None,
         }
     }
 

@@ -4,7 +4,7 @@ use super::{LATENCY, Stage};
 use crate::support::aws::{PROFILE, ROLE};
 
 /// Every request with its wave, for whoever reads the output of a test that fails.
-fn told(stage: &Stage) -> (String, usize, usize) {
+pub(super) fn told(stage: &Stage) -> (String, usize, usize) {
     let waves = stage.world.ledger().waves();
     let entries = stage.world.ledger().entries();
     let lines = entries.iter().zip(&waves).map(|(entry, wave)| {

@@ -15,6 +15,7 @@ use crate::support::registry::{Quirks, Registry};
 mod again;
 mod attestation_first;
 mod bad_input;
+mod claims;
 mod completed;
 mod counts;
 mod faults;
@@ -187,6 +188,28 @@ impl Stage {
         args.extend(more);
         args.extend(images);
         self.command(&args)
+    }
+
+    /// `run` as a workflow has it: what the provenance says is the host's to say.
+    fn run_by_host(&self, image: &str, variables: &[(&str, &str)], more: &[&str]) -> Ended {
+        let store = self.root.path().to_str().unwrap().to_owned();
+        let mut command = self.command(&["run", "--trust-store", &store, "--signing-profile", PROFILE]);
+        command.args(["--role-arn", ROLE]).args(more).arg(image);
+        command.envs([
+            ("GITHUB_SERVER_URL", "https://github.com"),
+            ("GITHUB_REPOSITORY_ID", "123456"),
+            ("GITHUB_REPOSITORY_OWNER_ID", "654321"),
+            ("GITHUB_REF", "refs/heads/main"),
+            ("GITHUB_SHA", "0123456789abcdef0123456789abcdef01234567"),
+            ("GITHUB_EVENT_NAME", "push"),
+            ("GITHUB_RUN_ATTEMPT", "1"),
+            (
+                "GITHUB_WORKFLOW_REF",
+                "octo-org/app/.github/workflows/release.yml@refs/heads/main",
+            ),
+        ]);
+        command.envs(variables.iter().copied());
+        self.finish(&mut command)
     }
 
     /// Nothing that the world hands out in secret is seen anywhere.

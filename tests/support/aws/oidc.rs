@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair, UnparsedPublicKey,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,8 +27,33 @@ const KEY_ID: &str = "world-1";
 /// The key and the claims of the tokens.
 pub struct Issuer {
     key: &'static RsaKeyPair,
+    ec: EcdsaKeyPair,
     claims: Mutex<BTreeMap<String, Value>>,
     lifetime: Mutex<i64>,
+    signs: Mutex<Signs>,
+    publishes: Mutex<Publishes>,
+}
+
+/// What tokens are signed with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Signs {
+    /// `RS256`.
+    #[default]
+    Rs256,
+    /// `ES256`.
+    Es256,
+}
+
+/// What the issuer says its keys are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Publishes {
+    /// The keys.
+    #[default]
+    Truth,
+    /// Other keys under the same names.
+    Others,
+    /// The keys under other names.
+    OtherNames,
 }
 
 #[derive(der::Sequence)]
@@ -76,8 +102,11 @@ impl Issuer {
         let claims = claims.map(|(name, value)| (name.to_owned(), json!(value)));
         Self {
             key: key(),
+            ec: EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap(),
             claims: Mutex::new(claims.into()),
             lifetime: Mutex::new(300),
+            signs: Mutex::default(),
+            publishes: Mutex::default(),
         }
     }
 
@@ -89,6 +118,16 @@ impl Issuer {
     /// Seconds that tokens to come live; negative ones ran out already.
     pub fn set_lifetime(&self, seconds: i64) {
         *self.lifetime.lock().unwrap() = seconds;
+    }
+
+    /// Says what tokens to come are signed with.
+    pub fn sign_with(&self, signs: Signs) {
+        *self.signs.lock().unwrap() = signs;
+    }
+
+    /// Says what keys are published.
+    pub fn publish(&self, publishes: Publishes) {
+        *self.publishes.lock().unwrap() = publishes;
     }
 
     /// Makes a token.
@@ -103,9 +142,15 @@ impl Issuer {
         set("nbf", json!(now - 600));
         set("exp", json!(now + *self.lifetime.lock().unwrap()));
         set("jti", json!(format!("{CANARY}-{number}")));
-        let header = json!({ "typ": "JWT", "alg": "RS256", "kid": KEY_ID });
+        let signs = *self.signs.lock().unwrap();
+        let algorithm = if signs == Signs::Es256 { "ES256" } else { "RS256" };
+        let header = json!({ "typ": "JWT", "alg": algorithm, "kid": KEY_ID });
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let signed = format!("{}.{}", part(&header), part(&json!(claims)));
+        if signs == Signs::Es256 {
+            let signature = self.ec.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+            return format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
+        }
         let mut signature = vec![0; self.key.public_modulus_len()];
         self.key
             .sign(
@@ -123,20 +168,46 @@ impl Issuer {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, payload) = signed.split_once('.')?;
         let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
-        if header["alg"] != "RS256" || header["kid"] != KEY_ID {
-            return None;
-        }
-        let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, self.key.public_key().as_ref());
-        key.verify(signed.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).ok()?)
-            .ok()?;
+        let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+        let (rsa, ec) = (self.key.public_key().as_ref(), self.ec.public_key().as_ref());
+        let key = match header["alg"].as_str()? {
+            "RS256" => {
+                UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, rsa).verify(signed.as_bytes(), &signature)
+            }
+            "ES256" => {
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, ec).verify(signed.as_bytes(), &signature)
+            }
+            _ => return None,
+        };
+        key.ok().filter(|()| header["kid"] == KEY_ID)?;
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
     }
 
     fn keys(&self) -> Value {
-        let key = RsaPublicKey::from_der(self.key.public_key().as_ref()).unwrap();
-        let number = |number: UintRef<'_>| URL_SAFE_NO_PAD.encode(number.as_bytes());
-        json!({ "keys": [{ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": KEY_ID,
-            "n": number(key.modulus), "e": number(key.exponent) }] })
+        let publishes = *self.publishes.lock().unwrap();
+        let other_rsa;
+        let other_ec;
+        let (rsa, ec) = if publishes == Publishes::Others {
+            other_rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+            other_ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+            (&other_rsa, &other_ec)
+        } else {
+            (self.key, &self.ec)
+        };
+        let id = if publishes == Publishes::OtherNames {
+            "other"
+        } else {
+            KEY_ID
+        };
+        let key = RsaPublicKey::from_der(rsa.public_key().as_ref()).unwrap();
+        let point = ec.public_key().as_ref();
+        let number = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        json!({ "keys": [
+            { "kty": "RSA", "use": "sig", "alg": "RS256", "kid": id,
+                "n": number(key.modulus.as_bytes()), "e": number(key.exponent.as_bytes()) },
+            { "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": id,
+                "x": number(&point[1..33]), "y": number(&point[33..]) },
+        ] })
     }
 }
 

@@ -182,7 +182,7 @@ pub(super) const UNVERIFIED_CLAIMS: Entry = Entry {
     meaning: "Some fields were taken from variables that any step of the job can set, because there was no token of the \
               host, or it could not be checked. The report lists which.",
     fix: "Give the job the permission to get an OIDC token (on GitHub `id-token: write`, on GitLab `id_tokens`), and make \
-          the issuer's keys reachable.",
+          the issuer's keys reachable. On a server of your own name the issuer by `token-issuer`.",
 };
 
 pub(super) const UNBOUND: Entry = Entry {

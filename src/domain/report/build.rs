@@ -1,0 +1,69 @@
+//! What the report says of the build that was attested: who vouches for it, and which level that supports.
+
+use super::ordered::Json;
+use crate::base::foreign::{Foreign, quote};
+
+/// The build that a run attests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildReport {
+    /// `runDetails.builder.id`.
+    pub builder: String,
+    /// `buildDefinition.buildType`.
+    pub build_type: String,
+    /// Whether the facts come from an identity token that was verified.
+    pub claims_verified: bool,
+    /// Who signed that token.
+    pub issuer: Option<String>,
+    /// Why there was no such token.
+    pub because: Option<Foreign>,
+    /// The claims that were used.
+    pub claims: Vec<&'static str>,
+    /// The variables that were used.
+    pub variables: Vec<&'static str>,
+    /// The SLSA build level that the evidence supports; the provenance itself claims none.
+    pub level: u8,
+    /// Why not more.
+    pub reasons: Vec<String>,
+}
+
+impl BuildReport {
+    pub(super) fn json(&self) -> Json {
+        let texts = |texts: &[&'static str]| Json::list(texts.iter().map(|text| Json::from(*text)));
+        Json::map([
+            ("builder", (&self.builder).into()),
+            ("buildType", (&self.build_type).into()),
+            ("claimsVerified", self.claims_verified.into()),
+            ("issuer", self.issuer.as_ref().into()),
+            ("because", self.because.as_ref().into()),
+            ("claims", texts(&self.claims)),
+            ("variables", texts(&self.variables)),
+            (
+                "level",
+                Json::map([
+                    ("supported", u64::from(self.level).into()),
+                    ("reasons", Json::list(&self.reasons)),
+                ]),
+            ),
+        ])
+    }
+
+    /// Two sentences for people.
+    pub(super) fn words(&self) -> [String; 2] {
+        let voucher = match (&self.issuer, &self.because) {
+            (Some(issuer), _) => {
+                format!("the facts come from an identity token of {issuer}, which was verified")
+            }
+            (None, Some(because)) => format!(
+                "the facts come from the environment, for which nobody vouches: {}",
+                quote(because.raw())
+            ),
+            (None, None) => "the facts are the word of whoever ran countersign".to_owned(),
+        };
+        let level = format!(
+            "the evidence supports SLSA build level {}: {}",
+            self.level,
+            self.reasons.join("; ")
+        );
+        [voucher, level]
+    }
+}

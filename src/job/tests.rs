@@ -489,6 +489,7 @@ fn an_explanation_knows_attestations_and_demanded_pairs_as_the_verification_does
     let verified = world.verify(|job| job.metadata = BTreeMap::from([("build".to_owned(), "7".to_owned())]));
     assert_eq!(demanding.conclusion().class, verified.worst_failure());
     assert_eq!(demanding.conclusion().class, Some(Class::Rejected));
+    assert_eq!(demanding.conclusion().rule, Some(Rule::SignatureMetadataMismatch));
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub fn file_is_there(path: &Path) -> bool {
 }
 
 /// What the system says, without its number.
-fn in_words(error: &io::Error) -> String {
+pub(super) fn in_words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "expected a file, found none".to_owned(),
         kind => kind.to_string(),

@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
-use super::files::FileError;
+use super::files::{FileError, in_words};
 use super::{Environment, Host};
 
 /// Files of one directory that are looked at (ours).
@@ -76,7 +76,7 @@ impl Room {
             path: path.display().to_string(),
             problem,
         };
-        let failed = |error: io::Error| refused(error.to_string());
+        let failed = |error: io::Error| refused(in_words(&error));
         let real = fs::canonicalize(path).map_err(failed)?;
         if !self.admits(path, &real) {
             let where_to = if self.closed {

@@ -103,6 +103,8 @@ rules! {
     TagMutable = run::TAG_MUTABLE;
     /// Tag and digest of one input disagree.
     TagDigestMismatch = run::TAG_DIGEST_MISMATCH;
+    /// The signed payload lacks pairs that were asked for.
+    SignatureMetadataMismatch = signatures::METADATA;
     /// A required predicate type is absent.
     AttestationMissing = attestations::MISSING;
     /// An attestation has no valid signature.
@@ -155,7 +157,8 @@ impl Rule {
             Reason::OtherSubject => Self::SignatureOtherSubject,
             Reason::Unsupported => Self::SignatureUnsupported,
             Reason::UntrustedRoot => Self::SignatureUntrustedRoot,
-            Reason::UntrustedIdentity | Reason::Metadata => Self::SignatureUntrustedIdentity,
+            Reason::UntrustedIdentity => Self::SignatureUntrustedIdentity,
+            Reason::Metadata => Self::SignatureMetadataMismatch,
             Reason::Expired => Self::SignatureExpired,
             Reason::RevocationUnknown => Self::RevocationUnknown,
             Reason::Revoked => Self::SignatureRevoked,

@@ -105,6 +105,19 @@ pub(super) const OTHER_SUBJECT: Entry = Entry {
           right digest.",
 };
 
+pub(super) const METADATA: Entry = Entry {
+    id: "CSN016",
+    name: "signature-metadata-mismatch",
+    level: Level::Error,
+    severity: "7.0",
+    precision: Precision::VeryHigh,
+    title: "The signature does not hold the metadata that was asked for",
+    meaning: "The signature is intact and about this image, but a pair that `metadata` demands is not in what was signed, or \
+              has another value there.",
+    fix: "Sign with the pairs that are demanded, or find the signature that holds them. Keys and values are compared \
+          letter by letter.",
+};
+
 pub(super) const UNTRUSTED_ROOT: Entry = Entry {
     id: "CSN009",
     name: "signature-untrusted-root",

@@ -26,6 +26,8 @@ const ERROR_BOUNDS: Bounds = Bounds {
 /// A whole answer.
 #[derive(Clone, Debug)]
 pub(super) struct Answer {
+    /// What was asked, as events name it.
+    pub(super) operation: &'static str,
     /// The status.
     pub(super) status: u16,
     /// The headers.
@@ -235,12 +237,24 @@ impl Answer {
             return trouble;
         }
         match self.status {
-            401 | 403 | 405 | 407 | 413 | 451 => Trouble::refused(words),
+            403 => self.forbidden(words),
+            401 | 405 | 407 | 413 | 451 => Trouble::refused(words),
             404 | 410 => Trouble {
                 problem: StoreProblem::Missing(words),
                 hint: None,
             },
             _ => Trouble::unavailable(words),
+        }
+    }
+
+    /// What was not allowed, with the right that it takes.
+    fn forbidden(&self, words: String) -> Trouble {
+        let trouble = Trouble::refused(words);
+        match right(self.operation) {
+            Some((to, actions)) => trouble.hint(format!(
+                "the login may not {to}; on Amazon ECR that takes {actions} on the repository"
+            )),
+            None => trouble,
         }
     }
 
@@ -265,7 +279,7 @@ impl Answer {
             ));
         }
         if self.says("DENIED") || self.says("UNAUTHORIZED") {
-            return Some(Trouble::refused(words));
+            return Some(self.forbidden(words.to_owned()));
         }
         if self.says("NAME_UNKNOWN") {
             return Some(Trouble {
@@ -286,6 +300,24 @@ impl Answer {
         .iter()
         .any(|code| self.says(code))
         .then(|| Trouble::refused(words))
+    }
+}
+
+/// What an operation does, and the actions that Amazon ECR asks for it (service authorization reference, "Actions,
+/// resources, and condition keys for Amazon Elastic Container Registry").
+fn right(operation: &str) -> Option<(&'static str, &'static str)> {
+    match operation {
+        "GET manifest" => Some(("read manifests", "ecr:BatchGetImage")),
+        "GET referrers" => Some(("list referrers", "ecr:BatchGetImage")),
+        "GET blob" => Some(("read blobs", "ecr:GetDownloadUrlForLayer")),
+        "HEAD blob" => Some(("look for blobs", "ecr:BatchCheckLayerAvailability")),
+        "POST upload" | "PUT blob" => Some((
+            "store blobs",
+            "ecr:InitiateLayerUpload, ecr:UploadLayerPart and ecr:CompleteLayerUpload",
+        )),
+        "PUT manifest" => Some(("store manifests", "ecr:PutImage")),
+        "DELETE manifest" => Some(("delete manifests", "ecr:BatchDeleteImage")),
+        _ => None,
     }
 }
 
@@ -333,6 +365,7 @@ mod tests {
     fn answer(status: u16, kind: &'static str, body: &str) -> Answer {
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(kind))]);
         Answer {
+            operation: "PUT manifest",
             status,
             headers,
             body: body.as_bytes().to_vec(),
@@ -392,6 +425,8 @@ mod tests {
                 assert_eq!(class(&plain), expected, "{status} as text");
             }
         }
+        let denied = error(403, "DENIED", "no").trouble();
+        assert!(denied.hint.unwrap().contains("ecr:PutImage"));
         for status in [200, 302, 404, 500] {
             let page = answer(status, "text/html; charset=utf-8", "<html>");
             assert_eq!(class(&page), Unavailable, "a page with {status}");

@@ -167,6 +167,7 @@ impl Line {
         let status = response.status().as_u16();
         let limit = if status < 300 { ask.limit } else { ERROR_BYTES };
         let mut answer = Answer {
+            operation: ask.operation,
             status,
             headers: std::mem::take(response.headers_mut()),
             body: Vec::new(),

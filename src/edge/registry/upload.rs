@@ -118,7 +118,7 @@ impl<L: Logins> Registry<L> {
             self.line.exchange(&ask, None).await?
         };
         match answer.status {
-            200..=204 => Ok(Sent::Stored),
+            201 | 202 | 204 => Ok(Sent::Stored),
             404 | 416 if !answer.says("NAME_UNKNOWN") => Ok(Sent::SessionLost(answer)),
             _ if answer.says("BLOB_UPLOAD_UNKNOWN") || answer.says("BLOB_UPLOAD_INVALID") => {
                 Ok(Sent::SessionLost(answer))

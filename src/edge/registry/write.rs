@@ -237,12 +237,18 @@ fn may_want_subject(answer: &Answer, subject: &Digest) -> bool {
 
 /// Whether a manifest was stored as it was sent.
 fn check_stored(digest: &Digest, answer: &Answer) -> Result<(), Trouble> {
-    if !matches!(answer.status, 200..=202 | 204) {
-        return Err(answer.trouble());
-    }
     let said = answer
         .header("docker-content-digest")
         .and_then(|text| text.parse::<Digest>().ok());
+    // 201 is what the specification demands; 200 is what anything answers to anything, so it has to name the digest.
+    let is_stored = match answer.status {
+        201 | 202 | 204 => true,
+        200 => said.is_some(),
+        _ => false,
+    };
+    if !is_stored {
+        return Err(answer.trouble());
+    }
     match said.filter(|said| said.algorithm() == digest.algorithm() && said != digest) {
         None => Ok(()),
         Some(other) => Err(Trouble::tampered(digest.to_string(), other.to_string())),

@@ -201,6 +201,33 @@ def main():
     assert signer.get_signing_profile(profileName="judged")["status"] == "Canceled"
     refused("ValidationException", 400, signer.sign_payload, **dict(request, profileName="judged"))
 
+    version = signer.put_signing_profile(profileName="withdrawn", platformId="Notation-OCI-SHA384-ECDSA")
+    signer.revoke_signing_profile(
+        profileName="withdrawn",
+        profileVersion=version["profileVersion"],
+        reason="drill",
+        effectiveTime=datetime.datetime.now(datetime.timezone.utc),
+    )
+    assert signer.get_signing_profile(profileName="withdrawn")["status"] == "Revoked"
+    refused("ResourceNotFoundException", 404, signer.revoke_signature, jobId="5808635f-nothing", reason="drill")
+
+    second = dict(role, RoleArn="arn:aws:iam::111122223333:role/second", ExternalId="the-word")
+    chained = make("sts", credentials).assume_role(**second)
+    assert chained["AssumedRoleUser"]["Arn"] == "arn:aws:sts::111122223333:assumed-role/second/judge", chained
+    refused("AccessDenied", 403, make("sts", credentials).assume_role, **dict(second, ExternalId="another"))
+    beyond = dict(second, DurationSeconds=7_200)
+    refused("ValidationError", 400, make("sts", credentials).assume_role, **beyond)
+
+    # From here on the world refuses: whoever starts this script lets the fifth token be an old one, takes permissions
+    # away at the fifth call of an operation (the second of ECR's) and sets its quota to nothing at the next.
+    refused("ExpiredTokenException", 400, sts.assume_role_with_web_identity, WebIdentityToken=token(), **role)
+    refused("InvalidIdentityToken", 400, sts.assume_role_with_web_identity, WebIdentityToken="not-a-token", **role)
+    refused("AccessDeniedException", 403, signer.sign_payload, **request)
+    refused("TooManyRequestsException", 429, signer.sign_payload, **request)
+    refused("AccessDeniedException", 403, data.get_revocation_status, **question)
+    refused("TooManyRequestsException", 429, data.get_revocation_status, **question)
+    refused("AccessDeniedException", 400, ecr.get_authorization_token)
+
     wrong = dict(credentials, SecretAccessKey="x" * 40)
     refused("InvalidSignatureException", 403, make("signer", wrong).get_signing_profile, profileName="release")
     unknown = dict(credentials, AccessKeyId="ASIANOBODY")

@@ -1,6 +1,7 @@
 //! Runs that are stopped from outside, and services that never come to an end.
 
-use std::process::Stdio;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,20 @@ use super::faults::assert_clean;
 use super::{Ended, Stage};
 use crate::support::aws::ROLE;
 use crate::support::fault::{Fault, When};
+
+/// Waits until an operation was asked so often.
+fn wait_for(stage: &Stage, (service, operation, times): (&str, &str, usize)) {
+    let patience = Instant::now() + Duration::from_mins(1);
+    while stage.world.ledger().count(service, operation) < times {
+        assert!(Instant::now() < patience, "{:?}", stage.world.ledger().counts());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn send(signal: &str, process: &str) {
+    let sent = Command::new("kill").args([signal, process]).status();
+    assert!(sent.unwrap().success());
+}
 
 /// Starts a run, waits until an operation of the registry was asked so often, and sends a signal.
 fn stop_at(stage: &Stage, images: &[&str], at: (&str, &str, usize), signal: &str) -> Ended {
@@ -19,15 +34,8 @@ fn stop_at(stage: &Stage, images: &[&str], at: (&str, &str, usize), signal: &str
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let patience = Instant::now() + Duration::from_mins(1);
-    while stage.world.ledger().count(at.0, at.1) < at.2 {
-        assert!(Instant::now() < patience, "{:?}", stage.world.ledger().counts());
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    let sent = std::process::Command::new("kill")
-        .args([signal, &child.id().to_string()])
-        .status();
-    assert!(sent.unwrap().success());
+    wait_for(stage, at);
+    send(signal, &child.id().to_string());
     let output = child.wait_with_output().unwrap();
     let report = std::fs::read(stage.path("countersign-report/report.json")).unwrap();
     Ended {
@@ -75,6 +83,57 @@ fn a_run_that_is_stopped_says_what_is_public() {
         let again = stage.run(&images);
         assert_eq!(again.code, 0, "{}", again.everything());
         assert_clean(&stage, signal);
+    }
+}
+
+/// The same command as the first process of a namespace, as in a container; nothing where that is not allowed.
+fn as_first_process(command: &Command) -> Option<Command> {
+    let may = Command::new("unshare")
+        .args(["-rpf", "--mount-proc", "true"])
+        .output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let mut first = Command::new("unshare");
+    first.args(["-rpf", "--mount-proc"]);
+    first.arg(command.get_program()).args(command.get_args());
+    first.env_clear();
+    first.envs(
+        command
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    first.current_dir(command.get_current_dir().unwrap());
+    Some(first)
+}
+
+#[test]
+fn the_first_process_of_a_container_is_stopped_too() {
+    for (signal, code) in [("-TERM", 143), ("-INT", 130)] {
+        let stage = Stage::new();
+        let digest = stage.registry.put_image("web", "1", "one");
+        let image = format!("{}/web@{digest}", stage.host);
+        stage
+            .world
+            .fault("registry", "GET manifest", When::Always, Fault::Stall);
+        let args = stage.signing(&["--role-arn", ROLE, &image]);
+        let Some(mut command) = as_first_process(&stage.command(&args)) else {
+            let _ = writeln!(std::io::stderr(), "SKIPPED: unshare may make no namespaces here");
+            return;
+        };
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        wait_for(&stage, ("registry", "GET manifest", 1));
+        let children = format!("/proc/{0}/task/{0}/children", child.id());
+        let first = std::fs::read_to_string(children).unwrap();
+        send(signal, first.trim());
+        assert_eq!(child.wait().unwrap().code(), Some(code));
+        let report = std::fs::read(stage.path("countersign-report/report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+        assert_eq!(report["exit"], code);
     }
 }
 

@@ -1,11 +1,13 @@
 //! Judges nobody here wrote, where they are installed: Debian's `docker-registry` behaves as the emulator does in the
-//! calls they share, and skopeo works with the emulator.
+//! calls they share, skopeo works with the emulator, and oci-client reads what we push to both.
 
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use countersign::base::failure::{Cause, Class};
+use countersign::domain::oci::ManifestView;
+use oci_client::secrets::RegistryAuth;
 
 use super::*;
 use crate::support::World;
@@ -216,4 +218,71 @@ fn skopeo(arguments: &[&str], home: &Path) {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// Pulls a referrer that we pushed, and its blobs, with oci-client; both clients see the same bytes and lists.
+async fn pulled_by_oci_client(host: &RegistryHost, lists: bool) {
+    let login = Static::new("AWS", &Secret::new("canary-password".to_owned()));
+    let (store, _) = store(quick(), login);
+    let at: Place = Place::Repository(format!("{host}/{REPOSITORY}").parse().unwrap());
+    let subject = Manifest::parse(
+        br#"{"schemaVersion":2,"manifests":[]}"#.to_vec(),
+        &MediaType::OCI_INDEX,
+    )
+    .unwrap();
+    let subject = Subject::of(at.clone(), &subject);
+    let pushed = attach(&store, &at, &subject, "a statement").await.unwrap();
+    let listed = store.referrers(&at, subject.digest()).await.unwrap();
+    assert_eq!(digests(&listed), std::slice::from_ref(&pushed));
+    let ours = store.manifest(&at, listed.first().unwrap()).await.unwrap();
+
+    let config = oci_client::client::ClientConfig {
+        protocol: oci_client::client::ClientProtocol::Http,
+        ..Default::default()
+    };
+    let client = oci_client::Client::new(config);
+    let auth = RegistryAuth::Basic("AWS".to_owned(), "canary-password".to_owned());
+    let named: oci_client::Reference = format!("{at}@{pushed}").parse().unwrap();
+    let (theirs, digest) = client
+        .pull_manifest_raw(&named, &auth, &[MediaType::OCI_MANIFEST.as_str()])
+        .await
+        .unwrap();
+    assert_eq!((theirs.as_ref(), digest), (ours.bytes(), pushed.to_string()));
+    let ManifestView::Image(image) = ours.view() else {
+        panic!("{ours:?}");
+    };
+    for blob in image.layers.iter().chain(&image.config) {
+        let wanted = oci_client::manifest::OciDescriptor {
+            media_type: blob.media_type.to_string(),
+            digest: blob.digest.to_string(),
+            size: i64::try_from(blob.size).unwrap(),
+            ..Default::default()
+        };
+        let mut bytes = Vec::new();
+        client.pull_blob(&named, &wanted, &mut bytes).await.unwrap();
+        assert_eq!(store.blob(&at, blob, 1_000).await.unwrap(), bytes);
+    }
+    if lists {
+        let of: oci_client::Reference = format!("{at}@{}", subject.digest()).parse().unwrap();
+        let found = client.pull_referrers(&of, None).await.unwrap().manifests;
+        let found: Vec<&str> = found.iter().map(|entry| entry.digest.as_str()).collect();
+        assert_eq!(found, [pushed.to_string()]);
+    }
+}
+
+#[tokio::test]
+async fn oci_client_reads_what_we_push() {
+    for quirks in [Quirks::default(), Quirks::ecr(), Quirks::distribution()] {
+        let world = World::new();
+        let lists = quirks.referrers_api;
+        let registry = world.registry(quirks);
+        registry.create(REPOSITORY);
+        registry.accept(LOGIN);
+        pulled_by_oci_client(&registry.host(), lists).await;
+    }
+    if installed("docker-registry") {
+        let directory = tempfile::tempdir().unwrap();
+        let debian = Debian::start(directory.path());
+        pulled_by_oci_client(&debian.host, false).await;
+    }
 }

@@ -21,6 +21,7 @@ pub mod issuer_keys;
 pub mod layout;
 pub mod local_key;
 pub mod net;
+pub mod owner;
 pub mod pace;
 pub mod registry;
 pub mod trust_files;

@@ -96,6 +96,21 @@ const MOVED: &[(&str, &[&str], &str)] = &[
         "the one HTTP client, its roots, proxies and addresses",
     ),
     ("pace", &[], "retries and the quotas of services"),
+    (
+        "owner",
+        &[],
+        "gives away what root makes in somebody else's directory",
+    ),
+    (
+        "layout",
+        &["owner"],
+        "what it stores belongs to whoever owns the layout",
+    ),
+    (
+        "ci",
+        &["owner"],
+        "what it writes belongs to whoever owns the workspace",
+    ),
 ];
 
 /// Words that may not occur in `domain/` and `base/`: whole words, or beginnings of words where they end in `_`.
@@ -198,7 +213,7 @@ fn place(segments: &[String]) -> Place {
 fn in_its_half(words: &[&str], room: &str) -> bool {
     let half = match room {
         "main" | "app" | "cli" | "job" | "seams" | "base" => return words.first() == Some(&room),
-        "aws" | "registry" | "layout" | "local_key" | "ci" | "trust_files" | "net" | "pace"
+        "aws" | "registry" | "layout" | "local_key" | "ci" | "trust_files" | "net" | "pace" | "owner"
         | "issuer_keys" => "edge",
         _ => "domain",
     };

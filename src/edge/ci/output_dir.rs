@@ -2,11 +2,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::base::failure::{Class, Classified};
 use crate::base::foreign::quote;
+use crate::edge::owner::Owner;
 
 /// Why a report cannot be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,14 +35,6 @@ pub struct OutputDir {
     owner: Option<Owner>,
 }
 
-/// Who else the files are to belong to: as root in a container, what is written into somebody's workspace would
-/// otherwise be in their way (`actions/runner`, issue 434).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Owner {
-    user: u32,
-    group: u32,
-}
-
 impl OutputDir {
     /// Makes the directory if need be, and writes and removes a file in it.
     ///
@@ -60,6 +52,9 @@ impl OutputDir {
                 return Err(refused("expected a directory, found a symbolic link"));
             }
             Ok(found) if !found.is_dir() => return Err(refused("expected a directory, found a file")),
+            _ if led_elsewhere(path) => {
+                return Err(refused("expected directories on the way, found a symbolic link"));
+            }
             Ok(_) => {}
             Err(_) => fs::create_dir_all(path).map_err(|error| refused(&error.to_string()))?,
         }
@@ -132,12 +127,18 @@ impl OutputDir {
     }
 }
 
+/// Whether a directory on the way, from where we run, is a link: any earlier step may have put one there.
+fn led_elsewhere(path: &Path) -> bool {
+    let here = fs::canonicalize(".").unwrap_or_default();
+    let way = path.strip_prefix(&here).unwrap_or(path);
+    let mut places = way.ancestors().skip(1);
+    way.is_relative() && places.any(Path::is_symlink)
+}
+
 /// Creates a file that was not there and writes it to the disk.
 fn create(path: &Path, bytes: &[u8], owner: Option<Owner>) -> io::Result<()> {
     let mut file: File = OpenOptions::new().write(true).create_new(true).open(path)?;
-    if let Some(owner) = owner {
-        std::os::unix::fs::fchown(&file, Some(owner.user), Some(owner.group))?;
-    }
+    owner.map_or(Ok(()), |owner| owner.give(&file))?;
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -161,22 +162,17 @@ fn fill(directory: &Path, files: &[(PathBuf, Vec<u8>)], owner: Option<Owner>) ->
 
 /// The owner of the directory around, where what we create belongs to root and that does not.
 fn owner_of_the_place(path: &Path, probe: &Path) -> Option<Owner> {
-    let ours = fs::symlink_metadata(probe).ok()?.uid();
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let around = fs::metadata(parent.unwrap_or(Path::new("."))).ok()?;
-    (ours == 0 && around.uid() != 0).then(|| Owner {
-        user: around.uid(),
-        group: around.gid(),
-    })
+    Owner::of(
+        parent.unwrap_or(Path::new(".")),
+        &fs::symlink_metadata(probe).ok()?,
+    )
 }
 
 /// Gives a directory that we made to its owner.
 fn give(directory: &Path, owner: Option<Owner>) -> io::Result<()> {
     match owner {
-        Some(owner) => {
-            let opened = File::open(directory)?;
-            std::os::unix::fs::fchown(opened, Some(owner.user), Some(owner.group))
-        }
+        Some(owner) => owner.give(&File::open(directory)?),
         None => Ok(()),
     }
 }
@@ -194,6 +190,7 @@ fn remove(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::MetadataExt as _;
 
     fn names(path: &Path) -> Vec<String> {
         let mut names: Vec<String> = fs::read_dir(path)

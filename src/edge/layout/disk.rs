@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use crate::edge::owner::Owner;
+
 /// One kind of change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
@@ -47,7 +49,17 @@ impl Disk {
     /// Makes a directory; one that is there already is fine.
     pub(super) fn create_directory(&self, path: &Path) -> io::Result<()> {
         self.about_to(Change::CreateDirectory)?;
-        fs::create_dir_all(path)
+        let missing = path.ancestors().take_while(|place| !place.exists());
+        let missing: Vec<&Path> = missing.filter(|place| !place.as_os_str().is_empty()).collect();
+        for place in missing.into_iter().rev() {
+            match fs::create_dir(place) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made
+                    .and_then(|()| File::open(place))
+                    .map(|made| give(&made, place))?,
+            }
+        }
+        Ok(())
     }
 
     /// Deletes a file; one that is gone already is fine.
@@ -75,6 +87,7 @@ impl Disk {
     fn draft(&self, draft: &Path, bytes: &[u8]) -> io::Result<()> {
         self.about_to(Change::Create)?;
         let mut file = OpenOptions::new().write(true).create_new(true).open(draft)?;
+        give(&file, draft);
         // In two halves, so that a test can stop between them.
         let (first, second) = bytes.split_at(bytes.len() / 2);
         for half in [first, second] {
@@ -94,6 +107,17 @@ impl Disk {
             done => done,
         }
     }
+}
+
+/// What root made belongs to whoever owns the directory around it. Where the system does not let root give it away, as
+/// in some containers, the file is none the worse.
+fn give(made: &File, path: &Path) {
+    let around = path.parent().filter(|around| !around.as_os_str().is_empty());
+    let owner = made
+        .metadata()
+        .ok()
+        .and_then(|made| Owner::of(around.unwrap_or(Path::new(".")), &made));
+    let _ = owner.map(|owner| owner.give(made));
 }
 
 fn absent_is_fine(removed: io::Result<()>) -> io::Result<()> {

@@ -137,6 +137,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let jobs = self.job.concurrency.jobs;
         let failed = Cell::new(false);
         resolve::foresee(self.judge.store, &self.job.targets, self.stop).await;
+        let open: Vec<Cell<usize>> = self.job.targets.iter().map(|_| Cell::new(0)).collect();
         let first = pool::each(
             self.job.targets.iter().enumerate(),
             jobs,
@@ -152,8 +153,12 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                             .map_or(true, |all| all.iter().any(First::has_failed)),
                 );
                 match looked {
-                    Ok(units) => units,
+                    Ok(units) => {
+                        self.opened(index, &units, &open);
+                        units
+                    }
                     Err(failure) => {
+                        self.observer.on(&Event::TargetDone { target: index });
                         vec![First::Ended(Box::new(Ended::unresolved(target, Some(failure))))]
                     }
                 }
@@ -168,7 +173,9 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             First::Ended(ended) => *ended,
             First::Looked(looked) => {
                 let listed = names.get(looked.unit.subject.digest()).map(Vec::as_slice);
-                self.act(&looked, listed.unwrap_or_default(), &failed).await
+                let last = self.act(&looked, listed.unwrap_or_default(), &failed).await;
+                self.closed(looked.index, &open);
+                last
             }
         });
         for last in last.await {
@@ -192,6 +199,29 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             }
         }
         elsewhere
+    }
+
+    /// What is left to do on a target that was looked at; it is done where that is nothing.
+    fn opened(&self, target: usize, units: &[First], open: &[Cell<usize>]) {
+        let looked = units
+            .iter()
+            .filter(|unit| matches!(unit, First::Looked(_)))
+            .count();
+        if let Some(open) = open.get(target) {
+            open.set(looked);
+        }
+        if looked == 0 {
+            self.observer.on(&Event::TargetDone { target });
+        }
+    }
+
+    /// One unit of a target is done; with the last of them the target is.
+    fn closed(&self, target: usize, open: &[Cell<usize>]) {
+        let Some(open) = open.get(target) else { return };
+        open.set(open.get().saturating_sub(1));
+        if open.get() == 0 {
+            self.observer.on(&Event::TargetDone { target });
+        }
     }
 
     /// Whether nothing new is to be started.

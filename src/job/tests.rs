@@ -174,6 +174,54 @@ fn the_attestation_is_never_visible_before_its_signature() {
     assert_eq!(steps, ["resolve", "observe", "sign", "push", "attest", "verify"]);
 }
 
+/// For each target the events in between, and how often it began and ended.
+fn spans(events: &[Event], target: usize) -> (usize, usize, bool) {
+    let of = |event: &&Event| match event {
+        Event::TargetStarted { target: found, .. }
+        | Event::StepStarted { target: found, .. }
+        | Event::StepDone { target: found, .. }
+        | Event::TargetDone { target: found } => *found == target,
+        Event::Request { .. } | Event::Retry { .. } => false,
+    };
+    let own: Vec<_> = events.iter().filter(of).collect();
+    let count = |wanted: fn(&Event) -> bool| own.iter().filter(|event| wanted(event)).count();
+    let ends_it = matches!(own.last(), Some(Event::TargetDone { .. }));
+    (
+        count(|event| matches!(event, Event::TargetStarted { .. })),
+        count(|event| matches!(event, Event::TargetDone { .. })),
+        ends_it,
+    )
+}
+
+#[test]
+fn every_target_that_began_is_said_to_be_done_once_and_last() {
+    let world = World::new();
+    let missing = Target {
+        image: "oci:nowhere:1.0".parse().unwrap(),
+        ..world.target()
+    };
+    let targets = vec![world.target(), missing, world.target()];
+    let all = |recursive| RunJob {
+        targets: targets.clone(),
+        recursive,
+        ..world.job()
+    };
+    for job in [all(Recursive::Platforms), all(Recursive::Index)] {
+        world.recorder.0.borrow_mut().clear();
+        world.run(&job);
+        let events = world.recorder.0.borrow();
+        for target in 0..3 {
+            assert_eq!(spans(&events, target), (1, 1, true), "{target}: {events:?}");
+        }
+    }
+    world.recorder.0.borrow_mut().clear();
+    world.verify(|job| job.targets = targets);
+    let events = world.recorder.0.borrow();
+    for target in 0..3 {
+        assert_eq!(spans(&events, target), (1, 1, true), "{target}: {events:?}");
+    }
+}
+
 #[test]
 fn the_same_image_named_twice_is_signed_once() {
     let world = World::new();

@@ -46,6 +46,7 @@ pub async fn verify<S: ReadStore, R: Revocation, O: Observer>(
             let progress = Progress::new(backends.observer, index);
             let work = one(job, &judge, target, &progress);
             let judged = progress.guard(limits.timeout, stop, work).await;
+            backends.observer.on(&Event::TargetDone { target: index });
             let refused = |assessed: &Assessment| assessed.failure.is_some();
             failed.set(failed.get() || judged.as_ref().map_or(true, |all| all.iter().any(refused)));
             judged.map_err(Some)

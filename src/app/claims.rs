@@ -6,6 +6,7 @@ use crate::base::failure::{Cause, Class};
 use crate::base::time::Timestamp;
 use crate::cli::{CliError, Origins, ProvenanceWish, RunSettings};
 use crate::domain::provenance::Account;
+use crate::edge::ci::Host;
 use crate::job::{Promise, Provenance};
 
 /// Whether an issuer may have to be asked.
@@ -38,7 +39,7 @@ pub(super) fn provenance(
             source: None,
         } => by_host(settings, origins, claimed, scene),
         ProvenanceWish::Auto { builder, source } => {
-            Err(missing(builder.is_none(), source.is_none(), origins))
+            Err(missing(builder.is_none(), source.is_none(), origins, scene))
         }
     }
 }
@@ -53,7 +54,7 @@ fn by_host(
     let fallback = Fallback {
         host: scene.host,
         environment: scene.environment.clone(),
-        missing: missing(true, true, origins),
+        missing: missing(true, true, origins, scene),
     };
     let named = settings.asked.services.aws.token_issuer.clone();
     if let (Some(claimed), Some(issuer)) = (claimed, &named) {
@@ -78,17 +79,38 @@ fn by_host(
     }
 }
 
-fn missing(builder: bool, source: bool, origins: &Origins) -> Cause {
-    let wanted = [("builder-id", builder), ("source", source)];
-    let wanted = wanted.iter().filter(|(_, is_missing)| *is_missing);
-    let names = wanted.map(|(name, _)| origins.spell(name));
+fn missing(builder: bool, source: bool, origins: &Origins, scene: &Scene<'_>) -> Cause {
+    let all = [("builder-id", builder), ("source", source)];
+    let spelled = |wanted: bool| {
+        let these = all.iter().filter(move |(_, is_missing)| *is_missing == wanted);
+        these.map(|(name, _)| origins.spell(name)).collect::<Vec<_>>()
+    };
     Cause::of(&CliError::Missing {
-        argument: names.collect::<Vec<_>>().join(" and "),
-        why: format!(
-            "for provenance outside a known CI host; or give {} off",
-            origins.spell("provenance")
-        ),
+        argument: spelled(true).join(" and "),
+        why: reason(spelled(false).first(), origins, scene),
     })
+}
+
+/// Why these are wanted: half of the pair says nothing, and not every host says enough.
+fn reason(given: Option<&String>, origins: &Origins, scene: &Scene<'_>) -> String {
+    let known = scene.host.account(scene.environment, None).is_some();
+    let off = format!("give {} off", origins.spell("provenance"));
+    match (given, known, scene.host) {
+        (Some(given), true, _) => {
+            format!(
+                "since {given} replaces what this host says of the build only together with it; or give neither"
+            )
+        }
+        (Some(given), false, _) => {
+            format!("since provenance needs it beside {given}; or {off}")
+        }
+        (None, _, Host::Terminal) => {
+            format!("for provenance outside a known CI host; or {off}")
+        }
+        (None, ..) => {
+            format!("for provenance, since this host's variables do not say enough of the build; or {off}")
+        }
+    }
 }
 
 /// `SOURCE_DATE_EPOCH` (reproducible-builds.org), seconds since 1970; else when the commit was made, by the host's word.

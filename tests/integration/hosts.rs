@@ -8,14 +8,14 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A workspace with a demo image, and the files that a runner hands over.
-struct Runner {
+pub(crate) struct Runner {
     root: TempDir,
 }
 
-const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+pub(crate) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 impl Runner {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         for directory in ["home", "workspace", "commands"] {
             fs::create_dir(root.path().join(directory)).unwrap();
@@ -29,15 +29,15 @@ impl Runner {
         runner
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    fn call(&self, args: &[&str], variables: &[(&str, &str)]) -> Output {
+    pub(crate) fn call(&self, args: &[&str], variables: &[(&str, &str)]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(args)
             .env_clear()
@@ -50,7 +50,7 @@ impl Runner {
     }
 
     /// The action on an event, with inputs and further variables.
-    fn github(&self, event: &str, payload: &str, variables: &[(&str, &str)]) -> Output {
+    pub(crate) fn github(&self, event: &str, payload: &str, variables: &[(&str, &str)]) -> Output {
         fs::write(self.path("event.json"), payload).unwrap();
         let name = |name: &str| self.path(name).to_str().unwrap().to_owned();
         let files = [
@@ -86,11 +86,11 @@ impl Runner {
     }
 
     /// The outputs as the runner reads them.
-    fn outputs(&self) -> Vec<(String, String)> {
+    pub(crate) fn outputs(&self) -> Vec<(String, String)> {
         parsed(&self.read("commands/output"))
     }
 
-    fn output(&self, name: &str) -> String {
+    pub(crate) fn output(&self, name: &str) -> String {
         let mut outputs = self.outputs().into_iter().filter(|(found, _)| found == name);
         let (_, value) = outputs.next().unwrap();
         assert_eq!(outputs.next(), None);
@@ -99,7 +99,7 @@ impl Runner {
 }
 
 /// Reads a file of outputs as the runner does (`actions/runner`, `FileCommandManager.cs`).
-fn parsed(text: &str) -> Vec<(String, String)> {
+pub(crate) fn parsed(text: &str) -> Vec<(String, String)> {
     let mut lines = text.lines();
     let mut found = Vec::new();
     while let Some(line) = lines.next() {
@@ -112,7 +112,7 @@ fn parsed(text: &str) -> Vec<(String, String)> {
 }
 
 /// What the runner would obey: both forms of commands, by name.
-fn commands(output: &Output) -> Vec<String> {
+pub(crate) fn commands(output: &Output) -> Vec<String> {
     let text = [&output.stdout[..], &output.stderr[..]].concat();
     let text = String::from_utf8(text).unwrap();
     assert!(!text.contains("##["), "{text}");
@@ -225,16 +225,31 @@ fn files_belong_to_whoever_owns_the_workspace() {
     if fs::metadata(runner.root.path()).unwrap().uid() != 0 {
         return; // Nobody but root can give files away.
     }
-    std::os::unix::fs::chown(runner.path("workspace"), Some(1001), Some(118)).unwrap();
+    for place in below(&runner.path("workspace")) {
+        std::os::unix::fs::chown(place, Some(1001), Some(118)).unwrap();
+    }
+    let before = below(&runner.path("workspace")).len();
     assert!(runner.github("push", "{}", &[]).status.success());
-    let mut places = vec![runner.path("workspace/countersign-report")];
-    while let Some(place) = places.pop() {
+    let after = below(&runner.path("workspace"));
+    // The report, and what was stored in the layout, its list of contents included.
+    assert!(after.len() > before + 10, "{before} {}", after.len());
+    for place in after {
         let found = fs::metadata(&place).unwrap();
         assert_eq!((found.uid(), found.gid()), (1001, 118), "{}", place.display());
-        if found.is_dir() {
-            places.extend(fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().path()));
+    }
+}
+
+/// A directory and everything in it.
+fn below(directory: &Path) -> Vec<PathBuf> {
+    let mut found = vec![directory.to_owned()];
+    let mut next = 0;
+    while let Some(place) = found.get(next).cloned() {
+        next += 1;
+        if place.is_dir() {
+            found.extend(fs::read_dir(&place).unwrap().map(|entry| entry.unwrap().path()));
         }
     }
+    found
 }
 
 #[test]
@@ -251,7 +266,7 @@ fn a_summary_that_cannot_be_written_is_said_and_changes_no_code() {
 }
 
 /// Text that would be obeyed by a runner, a terminal, a shell, Markdown or HTML, if it were let through.
-fn corpus() -> Vec<String> {
+pub(crate) fn corpus() -> Vec<String> {
     let texts = [
         "x\n::error::forged",
         "x\r::set-output name=verdict::passed",
@@ -279,7 +294,7 @@ fn corpus() -> Vec<String> {
 }
 
 /// Nothing but our own annotations and groups, no colour of somebody else's, and harmless files.
-fn harmless(runner: &Runner, ended: &Output, text: &str) {
+pub(crate) fn harmless(runner: &Runner, ended: &Output, text: &str) {
     let allowed = ["error", "warning", "notice", "group", "endgroup"];
     for command in commands(ended) {
         assert!(allowed.contains(&command.as_str()), "{command} of {text:?}");

@@ -32,6 +32,8 @@ mod generated;
 #[cfg(test)]
 mod handoff;
 #[cfg(test)]
+mod host_limits;
+#[cfg(test)]
 mod hosts;
 #[cfg(test)]
 mod interop;

@@ -94,7 +94,7 @@ impl Standing {
 }
 
 /// What the marks mean, in words that claim no more than was checked.
-pub(super) fn legend(report: &RunReport) -> String {
+pub(super) fn legend(report: &RunReport, between: &str) -> String {
     let listed = "· listed, not judged";
     let signatures = report.targets.iter().flat_map(|target| &target.signatures);
     let mut verdicts = signatures.map(|signature| signature.verdict);
@@ -103,7 +103,10 @@ pub(super) fn legend(report: &RunReport) -> String {
             format!("✗ rejected   ? could not tell   {listed}")
         }
         None => listed.to_owned(),
-        Some(checked) => format!("✓ {}   ✗ rejected   ? could not tell   {listed}", checked.name()),
+        Some(checked) => {
+            let accepted = format!("✓ {}", checked.name());
+            [accepted.as_str(), "✗ rejected", "? could not tell", listed].join(between)
+        }
     }
 }
 

@@ -64,7 +64,8 @@ pub fn render(report: &RunReport, paths: &Paths) -> String {
         page.add(&tree(target));
     }
     if report.targets.iter().any(|target| target.tree.is_some()) {
-        page.add(&format!("{}\n", legend(report)));
+        // Blanks run together in Markdown.
+        page.add(&format!("Marks: {}\n", legend(report, "; ")));
     }
     page.add(&by_hand(report, paths));
     page.finish()

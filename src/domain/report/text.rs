@@ -66,7 +66,7 @@ pub fn render(report: &RunReport, style: Style) -> String {
         text.push_str(&refused(target, style));
     }
     if report.targets.iter().any(|target| target.tree.is_some()) {
-        let _ = writeln!(text, "\n{}", style.paint(Paint::Faint, &legend(report)));
+        let _ = writeln!(text, "\n{}", style.paint(Paint::Faint, &legend(report, "   ")));
     }
     for finding in report.gravest_first() {
         text.push_str(&finding_text(report, finding, style));

@@ -215,10 +215,14 @@ impl RunReport {
         self.targets.iter().map(of_target).sum()
     }
 
-    /// The findings, gravest first, in the order found within a level.
-    pub(super) fn gravest_first(&self) -> Vec<&Finding> {
+    /// The findings, gravest first: by level, then by the rule's severity, then in the order found.
+    pub fn gravest_first(&self) -> Vec<&Finding> {
         let mut findings: Vec<_> = self.findings.iter().collect();
-        findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+        findings.sort_by_key(|finding| {
+            // One digit after the point: the longer number is the larger one.
+            let severity = finding.rule.security_severity();
+            std::cmp::Reverse((finding.level, severity.len(), severity))
+        });
         findings
     }
 

@@ -275,7 +275,9 @@ fn append(path: &Path, text: &str) -> io::Result<()> {
 
 /// The commands that put findings and failures onto the page of the run, gravest first, as many as it shows.
 pub(super) fn annotations(report: &RunReport) -> Vec<String> {
-    let failures = report.failures.iter().map(|failure| {
+    let mut failures: Vec<_> = report.failures.iter().collect();
+    failures.sort_by_key(|failure| std::cmp::Reverse(failure.cause.class));
+    let failures = failures.into_iter().map(|failure| {
         let mut message = failure.cause.message.clone();
         if let Some(hint) = &failure.cause.hint {
             message = format!("{message} (hint: {hint})");
@@ -286,7 +288,7 @@ pub(super) fn annotations(report: &RunReport) -> Vec<String> {
             message,
         )
     });
-    let findings = report.findings.iter().map(|finding| {
+    let findings = report.gravest_first().into_iter().map(|finding| {
         let title = format!("{} {}", finding.rule.id(), finding.rule.name());
         let fix = finding.fix.as_ref().map(|fix| format!(" (fix: {fix})"));
         (

@@ -10,14 +10,26 @@ use std::path::{Path, PathBuf};
 use super::Environment;
 
 /// Inputs that are one path.
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 12] = [
+    "blob",
     "config",
+    "expect",
     "id-token",
     "local-chain",
     "local-key",
     "output-dir",
+    "registry-password-from",
+    "signature",
+    "to",
     "trust-policy",
     "trust-store",
+];
+
+/// Inputs that are lines, and how a path is found in one.
+const LINES: [(&str, fn(&Paths, &str) -> String); 3] = [
+    ("images", Paths::layout),
+    ("images-from", |paths, line| paths.here(line.trim())),
+    ("attest", Paths::predicate),
 ];
 
 /// Where the runner keeps workspaces and temporary files, on hosted runners, in job containers, and in the container
@@ -96,13 +108,11 @@ impl Paths {
                 *value = self.here(value.trim());
             }
         }
-        if let Some(value) = variables.get_mut("INPUT_IMAGES") {
-            let lines = value.lines().map(|line| self.layout(line));
-            *value = lines.collect::<Vec<_>>().join("\n");
-        }
-        if let Some(value) = variables.get_mut("INPUT_IMAGES-FROM") {
-            let lines = value.lines().map(|line| self.here(line.trim()));
-            *value = lines.collect::<Vec<_>>().join("\n");
+        for (name, mapped) in LINES {
+            if let Some(value) = variables.get_mut(&format!("INPUT_{}", name.to_uppercase())) {
+                let lines = value.lines().map(|line| mapped(self, line));
+                *value = lines.collect::<Vec<_>>().join("\n");
+            }
         }
         variables
     }
@@ -115,6 +125,14 @@ impl Paths {
         let end = path.find(['@', ':']).unwrap_or(path.len());
         let (path, rest) = path.split_at_checked(end).unwrap_or((path, ""));
         format!("oci:{}{rest}", self.here(path))
+    }
+
+    /// A line that names a predicate's file, `TYPE[@ARTIFACT-TYPE]=FILE`; any other line stays.
+    fn predicate(&self, line: &str) -> String {
+        match line.split_once('=') {
+            Some((kind, file)) => format!("{kind}={}", self.here(file.trim())),
+            None => line.to_owned(),
+        }
     }
 }
 
@@ -166,6 +184,16 @@ mod tests {
             ),
             ("INPUT_TRUST-POLICY", "/__w/web/web/trustpolicy.json"),
             ("INPUT_METADATA", "/__w/web/web"),
+            (
+                "INPUT_IMAGES-FROM",
+                "/home/runner/work/web/web/a.json\n /github/workspace/b.json \n/__w/_temp/c.json\n-",
+            ),
+            (
+                "INPUT_ATTEST",
+                "spdx=/__w/web/web/sbom.json\nvex@a/b=vex.json\nnonsense",
+            ),
+            ("INPUT_ID-TOKEN", "/mnt/disk/web/web/token"),
+            ("INPUT_REGISTRY-PASSWORD-FROM", "PASSWORD"),
         ]);
         let found = paths().in_inputs(environment.variables());
         assert_eq!(
@@ -174,6 +202,16 @@ mod tests {
         );
         assert_eq!(found["INPUT_TRUST-POLICY"], "/github/workspace/trustpolicy.json");
         assert_eq!(found["INPUT_METADATA"], "/__w/web/web");
+        assert_eq!(
+            found["INPUT_IMAGES-FROM"],
+            "/github/workspace/a.json\n/github/workspace/b.json\n/github/runner_temp/c.json\n-"
+        );
+        assert_eq!(
+            found["INPUT_ATTEST"],
+            "spdx=/github/workspace/sbom.json\nvex@a/b=vex.json\nnonsense"
+        );
+        assert_eq!(found["INPUT_ID-TOKEN"], "/github/workspace/token");
+        assert_eq!(found["INPUT_REGISTRY-PASSWORD-FROM"], "PASSWORD");
     }
 
     #[test]

@@ -36,6 +36,8 @@ mod host_limits;
 #[cfg(test)]
 mod hosts;
 #[cfg(test)]
+mod image;
+#[cfg(test)]
 mod interop;
 #[cfg(test)]
 mod judges;

@@ -356,7 +356,8 @@ fn what_cannot_be_written_is_said_and_changes_no_code() {
         let mut inputs = Vec::new();
         match broken {
             "report" => {
-                fs::create_dir_all(runner.path("workspace/countersign-report/report.json/x")).unwrap()
+                let place = runner.path("workspace/countersign-report/report.json/x");
+                fs::create_dir_all(place).unwrap();
             }
             "output" => inputs.push(("GITHUB_OUTPUT", "/dev/full")),
             "summary" => {

@@ -1,4 +1,7 @@
 //! The report as `JUnit` XML, which GitLab and `CodeBuild` show: one suite per image, one case per check.
+//!
+//! There is no standard. What is written keeps to the schema of Jenkins' xUnit plugin (`junit-10.xsd`), the strictest of
+//! the descriptions in use; it has no number of skipped cases over all suites.
 
 use std::fmt::Write as _;
 
@@ -20,11 +23,10 @@ pub fn render(report: &RunReport) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(
         text,
-        "<testsuites name=\"countersign\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">",
+        "<testsuites name=\"countersign\" tests=\"{}\" failures=\"{}\" errors=\"{}\">",
         total(|_| true),
         total(Case::fails),
-        total(Case::breaks),
-        total(Case::skips)
+        total(Case::breaks)
     );
     for suite in &suites {
         suite.write(report, &mut text);

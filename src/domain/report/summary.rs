@@ -251,7 +251,7 @@ fn evidence(finding: &Finding) -> String {
     let found = finding.found.as_ref().map(|found| code(found.raw()));
     let parts = [
         ("Digest", digest),
-        ("Expected", finding.expected.as_deref().map(prose)),
+        ("Expected", finding.expected.as_deref().map(expected)),
         ("Found", found),
         ("Named at", finding.named_at.as_deref().map(code)),
         (
@@ -263,6 +263,12 @@ fn evidence(finding: &Finding) -> String {
         .into_iter()
         .filter_map(|(name, value)| Some(format!("- {name}: {}\n", value?)))
         .collect()
+}
+
+/// What was expected: words as they are; what has code in it as one piece, to be compared with what was found.
+fn expected(text: &str) -> String {
+    let words = prose(text);
+    if words.contains('`') { code(text) } else { words }
 }
 
 /// Each signature of a refused image with its validations; "no" and "could not tell" are told apart.
@@ -402,7 +408,7 @@ fn commands(target: &TargetReport, paths: &Paths) -> Option<String> {
     };
     let image = shell(&image)?;
     Some(format!(
-        "countersign verify {image} --trust-policy {trust}/trustpolicy.json --trust-store {trust}/truststore\n\
-         NOTATION_CONFIG={trust} {notation}\n"
+        "countersign verify {image} \\\n  --trust-policy {trust}/trustpolicy.json --trust-store {trust}/truststore\n\
+         NOTATION_CONFIG={trust} \\\n  {notation}\n"
     ))
 }

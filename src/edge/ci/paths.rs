@@ -25,8 +25,11 @@ const PATHS: [&str; 12] = [
     "trust-store",
 ];
 
-/// Inputs that are lines, and how a path is found in one.
-const LINES: [(&str, fn(&Paths, &str) -> String); 3] = [
+/// Finds the path in a line, and says how it is reached here.
+type Mapped = fn(&Paths, &str) -> String;
+
+/// Inputs that are lines.
+const LINES: [(&str, Mapped); 3] = [
     ("images", Paths::layout),
     ("images-from", |paths, line| paths.here(line.trim())),
     ("attest", Paths::predicate),

@@ -69,16 +69,30 @@ pub(super) fn prose(text: &str) -> String {
         if index % 2 == 1 {
             out.push(code(part));
         } else {
-            out.extend(part.split_whitespace().map(word));
+            words(part, &mut out);
         }
     }
     if let Some(first) = out.first_mut().filter(|first| begins_a_block(first)) {
         *first = code(first);
     }
-    let text = out.join(" ");
+    let text = out.join(" ").replace("( `", "(`");
     [",", ";", ".", ":", ")"]
         .iter()
         .fold(text, |text, mark| text.replace(&format!(" {mark}"), mark))
+}
+
+/// Words, and what stands between backticks as one piece of code; a backtick without another is none.
+fn words(text: &str, out: &mut Vec<String>) {
+    if text.matches('`').count() % 2 == 1 {
+        return out.extend(text.split_whitespace().map(word));
+    }
+    for (index, part) in text.split('`').enumerate() {
+        if index % 2 == 1 {
+            out.push(code(part));
+        } else {
+            out.extend(part.split_whitespace().map(word));
+        }
+    }
 }
 
 /// `1.` and `1)` begin a list in Markdown, `-` a list or a rule.
@@ -148,6 +162,14 @@ mod tests {
         assert_eq!(
             prose(r#"found "two words | `x`", expected one"#),
             "found `two words ¦ 'x'`, expected one"
+        );
+        assert_eq!(
+            prose("Sign with `countersign run`, (`a | b`) or `c"),
+            "Sign with `'countersign` `run'`, (`'a` `¦` `b'`) or `'c`"
+        );
+        assert_eq!(
+            prose("Sign with `countersign run`, (`a | b`)."),
+            "Sign with `countersign run`, (`a ¦ b`)."
         );
         assert_eq!(
             prose("<b>x</b> [l](http://e) ![i](x)"),

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use super::branches::{legend, lines};
 use super::escape::{clip, code, prose, shell};
 use super::{Failure, Finding, Level, Paths, RunReport, TargetReport, TargetState, Verdict};
+use crate::base::failure::Class;
 use crate::base::foreign::Foreign;
 
 /// Bytes of a summary (GitHub shows nothing of one over 1,024 KiB; the rest is left for other steps).
@@ -42,7 +43,9 @@ pub fn render(report: &RunReport, paths: &Paths) -> String {
         page.add(&refused(target));
     }
     for failure in &report.failures {
-        page.add(&stopped(report, failure));
+        if !is_told(report, failure) {
+            page.add(&stopped(report, failure));
+        }
     }
     let mild = report
         .gravest_first()
@@ -311,6 +314,12 @@ fn refused(target: &TargetReport) -> String {
         );
     }
     text
+}
+
+/// Whether a finding says already why an image was refused; what became public is said in any case.
+fn is_told(report: &RunReport, failure: &Failure) -> bool {
+    let of_it = |finding: &Finding| finding.level == Level::Error && finding.target == failure.target;
+    failure.cause.class == Class::Rejected && failure.done.is_empty() && report.findings.iter().any(of_it)
 }
 
 fn stopped(report: &RunReport, failure: &Failure) -> String {

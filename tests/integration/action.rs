@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::process::Command;
 
 use countersign::base::limits::Bounds;
 use countersign::base::tree::Cursor;
@@ -12,7 +13,7 @@ use countersign::{cli, domain::report::Output};
 use crate::generated::{check, in_repository};
 
 /// Everything of action.yml: constants here, inputs and outputs from the table.
-fn action_yml() -> String {
+fn action_yml(image: &str) -> String {
     let mut text = String::from(
         "# Made from the code: BLESS=1 cargo test action\n\
          name: countersign\n\
@@ -28,15 +29,116 @@ fn action_yml() -> String {
     }
     // Values travel in the environment only: the runner's quoting of arguments is unsafe, and a caller may not replace
     // what is declared here (actions/runner, ContainerActionHandler.cs).
-    text.push_str(
-        "runs:\n  using: docker\n  image: Dockerfile\n  entrypoint: /countersign\n  args:\n    - action\n",
+    let _ = write!(
+        text,
+        "runs:\n  using: docker\n  image: {image}\n  entrypoint: /countersign\n  args:\n    - action\n"
     );
     text
 }
 
+/// The image that action.yml has to name: a released version's by digest, the Dockerfile anywhere else.
+fn image(named: &str, tags: &str) -> Result<String, String> {
+    let released = tags.lines().any(|tag| {
+        tag.strip_prefix('v')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    });
+    let digest = named.strip_prefix("docker://ghcr.io/countersign/countersign@sha256:");
+    let pinned = digest.is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    match (released, pinned) {
+        (true, true) => Ok(named.to_owned()),
+        (true, false) => Err(format!(
+            "a released version names its image by digest, found {named}"
+        )),
+        (false, _) => Ok("Dockerfile".to_owned()),
+    }
+}
+
+/// The tags of what is checked out; none outside of a repository.
+fn tags() -> String {
+    let listed = Command::new("git")
+        .args(["tag", "--points-at", "HEAD"])
+        .current_dir(in_repository(""))
+        .output();
+    let listed = listed.ok().filter(|output| output.status.success());
+    listed.map_or_else(String::new, |output| String::from_utf8(output.stdout).unwrap())
+}
+
 #[test]
 fn the_action_is_made_from_the_table() {
-    check("action.yml", &action_yml());
+    let text = fs::read_to_string(in_repository("action.yml")).unwrap();
+    let named = text
+        .lines()
+        .find_map(|line| line.strip_prefix("  image: "))
+        .unwrap();
+    let image = image(named, &tags()).unwrap();
+    check("action.yml", &action_yml(&image));
+}
+
+#[test]
+fn a_release_names_its_image_by_digest_and_nothing_else_does() {
+    let pinned = format!(
+        "docker://ghcr.io/countersign/countersign@sha256:{}",
+        "0a".repeat(32)
+    );
+    assert_eq!(image(&pinned, "v1\nv1.4.0\n"), Ok(pinned.clone()));
+    assert!(image("Dockerfile", "v1.4.0\n").is_err());
+    assert!(image("docker://ghcr.io/countersign/countersign:1.4.0", "v1.4.0\n").is_err());
+    // So that a digest on main differs from what is made, and is found.
+    assert_eq!(
+        image(&pinned, "buildtypes-v1\nvnext\n"),
+        Ok("Dockerfile".to_owned())
+    );
+    // The release workflow writes what is asked for here.
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("action.yml");
+    let pin = |digest: &str| {
+        fs::write(&file, action_yml("Dockerfile")).unwrap();
+        let mut script = Command::new(in_repository(".ci/pin-action"));
+        let script = script
+            .args(["ghcr.io/countersign/countersign", digest])
+            .arg(&file);
+        script.output().unwrap().status.code()
+    };
+    assert_eq!(pin(&format!("sha256:{}", "0a".repeat(32))), Some(0));
+    assert_eq!(fs::read_to_string(&file).unwrap(), action_yml(&pinned));
+    for wrong in ["", "sha256:0a", "latest"] {
+        assert_eq!(pin(wrong), Some(2), "{wrong}");
+    }
+    let release = fs::read_to_string(in_repository(".github/workflows/release.yml")).unwrap();
+    assert!(release.contains(".ci/pin-action \"$IMAGE\" \"$DIGEST\" action.yml"));
+}
+
+#[test]
+fn the_component_uses_each_of_its_inputs_and_variables_that_exist() {
+    let text = fs::read_to_string(in_repository("examples/gitlab/templates/countersign.yml")).unwrap();
+    let (head, job) = text.split_once("\n---\n").unwrap();
+    let head = yaml::read(head.as_bytes(), Bounds::SMALL_DOCUMENT).unwrap();
+    let declared = head.cursor().pointer("/spec/inputs").unwrap().object().unwrap();
+    let declared: BTreeSet<&str> = declared.members().map(|(name, _)| name).collect();
+    let used: BTreeSet<&str> = job
+        .split("$[[ inputs.")
+        .skip(1)
+        .map(|rest| rest.split_once(" ]]").unwrap().0)
+        .collect();
+    assert_eq!(used, declared);
+    let script = job
+        .lines()
+        .find_map(|line| line.strip_prefix("  script: "))
+        .unwrap();
+    assert!(!script.contains("inputs."), "no input becomes part of the script");
+    let job = yaml::read(job.as_bytes(), Bounds::SMALL_DOCUMENT).unwrap();
+    let job = job.cursor().object().unwrap();
+    let (_, job) = job.members().next().unwrap();
+    let variables = job.pointer("/variables").unwrap().object().unwrap();
+    let known = inputs();
+    for (name, _) in variables.members() {
+        let input = name
+            .strip_prefix("COUNTERSIGN_")
+            .unwrap()
+            .to_lowercase()
+            .replace('_', "-");
+        assert!(known.contains(&input), "{name}");
+    }
 }
 
 #[test]
@@ -100,6 +202,7 @@ fn files(directory: &str) -> Vec<(String, String)> {
     let mut files: Vec<_> = fs::read_dir(in_repository(directory))
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
         .map(|path| (path.display().to_string(), fs::read_to_string(&path).unwrap()))
         .collect();
     files.sort();

@@ -30,6 +30,8 @@ mod front_door;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
+mod guides;
+#[cfg(test)]
 mod handoff;
 #[cfg(test)]
 mod host_limits;

@@ -366,3 +366,37 @@ fn partitions_without_a_root_need_a_trust_store() {
         assert!(!dialled.iter().any(|name| name.contains(REGION)), "{dialled:?}");
     }
 }
+
+#[test]
+fn a_token_in_a_file_is_found_under_each_of_its_names() {
+    let (stage, image) = staged();
+    let workspace = tempfile::tempdir().unwrap();
+    let file = workspace.path().join("token");
+    std::fs::write(&file, stage.aws.id_token("sts.amazonaws.com")).unwrap();
+    let store = stage.root.path().to_str().unwrap();
+    for name in [
+        "token",
+        file.to_str().unwrap(),
+        "/home/runner/work/app/app/token",
+        "/__w/app/app/token",
+        "/runner/_work/app/app/token",
+        "/mnt/disk/app/app/token",
+    ] {
+        let mut command = stage.command(&["action"]);
+        command
+            .env_remove("ACTIONS_ID_TOKEN_REQUEST_URL")
+            .env("GITHUB_WORKSPACE", workspace.path())
+            .env("RUNNER_WORKSPACE", "/mnt/disk/app")
+            .env("GITHUB_EVENT_NAME", "push")
+            .env("INPUT_IMAGES", &image)
+            .env("INPUT_ROLE-ARN", ROLE)
+            .env("INPUT_SIGNING-PROFILE", crate::support::aws::PROFILE)
+            .env("INPUT_TRUST-STORE", store)
+            .env("INPUT_PROVENANCE", "off")
+            .env("INPUT_ID-TOKEN", name)
+            .current_dir(workspace.path());
+        let ended = stage.finish(&mut command);
+        assert_eq!(ended.code, 0, "{name}: {}", ended.everything());
+    }
+    assert_eq!(stage.asked("AssumeRoleWithWebIdentity"), 6);
+}

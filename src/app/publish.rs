@@ -6,7 +6,7 @@ use super::{Scene, said};
 use crate::base::failure::Cause;
 use crate::cli::{FailOn, Format, ReportSettings};
 use crate::domain::plan::Step;
-use crate::domain::report::{self, Failure, Paths, RunReport, Verdict, json, sarif, summary, text};
+use crate::domain::report::{self, Failure, Location, Paths, RunReport, Verdict, json, sarif, summary, text};
 use crate::edge::ci::{self, OutputDir, OutputError};
 use crate::seams::Clock;
 
@@ -70,7 +70,7 @@ pub(super) async fn publishing(
 /// Settles the exit code, writes every file, prints the report. What cannot be written is said; the code stands.
 fn publish(mut finished: Finished, settings: &ReportSettings, out: &OutputDir, scene: &Scene<'_>) -> u8 {
     settle(&mut finished.report, settings.fail_on, scene);
-    for error in write(&finished, out, scene) {
+    for error in write(&finished, settings.place.as_ref(), out, scene) {
         scene.writer.error(&Cause::of(&error));
     }
     show(&finished.report, settings.format, scene)
@@ -89,7 +89,12 @@ pub(super) fn settle(report: &mut RunReport, fail_on: FailOn, scene: &Scene<'_>)
     });
 }
 
-fn write(finished: &Finished, out: &OutputDir, scene: &Scene<'_>) -> Vec<OutputError> {
+fn write(
+    finished: &Finished,
+    place: Option<&Location>,
+    out: &OutputDir,
+    scene: &Scene<'_>,
+) -> Vec<OutputError> {
     let path = |name: &str| Some(out.path().join(name).display().to_string());
     let paths = Paths {
         report: path("report.json"),
@@ -104,11 +109,17 @@ fn write(finished: &Finished, out: &OutputDir, scene: &Scene<'_>) -> Vec<OutputE
     };
     let written = [
         out.write("report.json", json::render(report).as_bytes()),
-        out.write("results.sarif", sarif::render(report, None).as_bytes()),
+        out.write("results.sarif", sarif::render(report, place).as_bytes()),
         out.write("summary.md", summary::render(report, &paths).as_bytes()),
         trust,
     ];
-    let told = ci::publish(scene.host, scene.environment, (report, &paths), out, scene.writer);
+    let told = ci::publish(
+        scene.host,
+        scene.environment,
+        (report, &paths, place),
+        out,
+        scene.writer,
+    );
     let refused = written.into_iter().filter_map(Result::err);
     refused.chain(told).collect()
 }

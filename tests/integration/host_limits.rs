@@ -163,6 +163,50 @@ fn the_page_gets_ten_annotations_of_a_level_and_the_worst_of_them() {
 }
 
 #[test]
+fn findings_are_shown_at_the_file_that_is_named() {
+    let runner = Runner::new();
+    let inputs = [
+        ("INPUT_COMMAND", "verify"),
+        ("INPUT_IMAGES", "oci:web:1.0"),
+        ("INPUT_METADATA", "build=17"),
+        ("INPUT_SARIF-LOCATION", "docker/Dockerfile:3"),
+    ];
+    let ended = runner.github("push", "{}", &inputs);
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    let errors = annotations(&ended, "error");
+    let pinned = "::error file=docker/Dockerfile,line=3,title=";
+    assert!(
+        !errors.is_empty() && errors.iter().all(|line| line.starts_with(pinned)),
+        "{errors:?}"
+    );
+    let sarif = runner.read("workspace/countersign-report/results.sarif");
+    let sarif: serde_json::Value = serde_json::from_str(&sarif).unwrap();
+    let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "docker/Dockerfile");
+    assert_eq!(place["region"]["startLine"], 3);
+    for wrong in ["/etc/passwd", "../x", "Dockerfile:0", "a,b=c\n::error::x"] {
+        let ended = runner.github("push", "{}", &[("INPUT_SARIF-LOCATION", wrong)]);
+        assert_eq!(ended.status.code(), Some(2), "{wrong}: {ended:?}");
+    }
+    let gitlab = [("GITLAB_CI", "true"), ("COUNTERSIGN_SIGNER", "local")];
+    let args = [
+        "verify",
+        "--metadata",
+        "build=17",
+        "--sarif-location",
+        "Dockerfile",
+        "oci:web:1.0",
+    ];
+    runner.call(&args, &gitlab);
+    let quality = runner.read("workspace/countersign-report/codequality.json");
+    let quality: serde_json::Value = serde_json::from_str(&quality).unwrap();
+    assert_eq!(
+        quality[0]["location"],
+        serde_json::json!({"path": "Dockerfile", "lines": {"begin": 1}})
+    );
+}
+
+#[test]
 fn groups_of_images_worked_on_together_do_not_mix() {
     let runner = Runner::new();
     fs::rename(runner.path("workspace/web"), runner.path("workspace/plain")).unwrap();

@@ -7,7 +7,8 @@ pub(in crate::cli) const LATER_COMMANDS: [&str; 10] = [
 
 /// Inputs of the contract that are not built yet, and the commands that will take them.
 pub(in crate::cli) const LATER_INPUTS: &[(&[&str], &[&str])] = &[
-    (&["run", "verify"], &["vsa", "expect", "sarif-location"]),
+    (&["run", "verify"], &["vsa", "expect"]),
+    (&["verify"], &["minimum-build-level"]),
     (&["run"], &["mode", "lift-buildkit", "attest", "require-binding"]),
     (&["verify"], &["blob", "signature"]),
 ];

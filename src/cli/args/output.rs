@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::words::{Color, FailOn, Format};
+use crate::job::Location;
 
 /// The files that are left behind.
 #[derive(Debug, Args)]
@@ -26,6 +27,9 @@ pub(in crate::cli) struct ReportArgs {
         help_heading = "Output"
     )]
     pub(in crate::cli) fail_on: FailOn,
+    /// A file of the repository, as `PATH` or `PATH:LINE`, at which findings are shown; default: the image's own name
+    #[arg(long, value_name = "PLACE", help_heading = "Output")]
+    pub(in crate::cli) sarif_location: Option<Location>,
 }
 
 /// Standard output.

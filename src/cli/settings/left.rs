@@ -6,7 +6,7 @@ use crate::cli::args::{AUTHORITY, LookArgs, PoolArgs, ReportArgs, TimeoutArgs};
 use crate::cli::error::CliError;
 use crate::cli::origin::Origins;
 use crate::cli::words::{Color, FailOn, Format};
-use crate::job::Concurrency;
+use crate::job::{Concurrency, Location};
 
 /// How output looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct ReportSettings {
     pub fail_on: FailOn,
     /// The form of standard output.
     pub format: Format,
+    /// Where findings are shown; none: at the image's own name.
+    pub place: Option<Location>,
 }
 
 /// How a command works through images.
@@ -79,6 +81,7 @@ pub(in crate::cli) fn report(args: ReportArgs, format: Format) -> ReportSettings
         output_dir: args.output_dir,
         fail_on: args.fail_on,
         format,
+        place: args.sarif_location,
     }
 }
 

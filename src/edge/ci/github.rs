@@ -13,7 +13,7 @@ use crate::base::limits::{Bounds, MEBIBYTE};
 use crate::base::time::Timestamp;
 use crate::base::tree::Document;
 use crate::domain::provenance::{Account, BuildFacts, Claims, Dependency, Issuer, Parameter, Parameters};
-use crate::domain::report::{Level, Output, RunReport};
+use crate::domain::report::{Level, Location, Output, RunReport};
 
 /// The largest payload of an event (GitHub, "Webhook events and payloads": 25 MB).
 const PAYLOAD: Bounds = Bounds {
@@ -274,7 +274,7 @@ fn append(path: &Path, text: &str) -> io::Result<()> {
 }
 
 /// The commands that put findings and failures onto the page of the run, gravest first, as many as it shows.
-pub(super) fn annotations(report: &RunReport) -> Vec<String> {
+pub(super) fn annotations(report: &RunReport, place: Option<&Location>) -> Vec<String> {
     let mut failures: Vec<_> = report.failures.iter().collect();
     failures.sort_by_key(|failure| std::cmp::Reverse(failure.cause.class));
     let failures = failures.into_iter().map(|failure| {
@@ -307,16 +307,16 @@ pub(super) fn annotations(report: &RunReport) -> Vec<String> {
             here.len()
         };
         let lines = here.iter().take(shown);
-        commands.extend(lines.map(|(_, title, message)| annotation(level, title, message)));
+        commands.extend(lines.map(|(_, title, message)| annotation(level, title, message, place)));
         if here.len() > shown {
             let more = format!("{} more of this level stand in the report", here.len() - shown);
-            commands.push(annotation(level, "countersign", &more));
+            commands.push(annotation(level, "countersign", &more, place));
         }
     }
     commands
 }
 
-fn annotation(level: Level, title: &str, message: &str) -> String {
+fn annotation(level: Level, title: &str, message: &str, place: Option<&Location>) -> String {
     let name = match level {
         Level::Error => "error",
         Level::Warning => "warning",
@@ -324,8 +324,10 @@ fn annotation(level: Level, title: &str, message: &str) -> String {
     };
     let title: String = title.chars().take(200).collect();
     let message: String = message.chars().take(MESSAGE).collect();
+    let place = place.map(|place| format!("file={},line={},", escape_property(place.path()), place.line()));
     format!(
-        "::{name} title={}::{}",
+        "::{name} {}title={}::{}",
+        place.unwrap_or_default(),
         escape_property(&title),
         escape_data(&message)
     )
@@ -456,7 +458,7 @@ mod tests {
 
         #[test]
         fn an_annotation_is_one_command(title in "(?s).{0,60}", message in r"[#\[:%,\n\r\x1b ma-c]{0,60}") {
-            let line = annotation(Level::Error, &title, &message);
+            let line = annotation(Level::Error, &title, &message, None);
             let controls = ['\n', '\r', '\u{1b}'];
             prop_assert!(!line.contains(controls));
             prop_assert!(!line.contains("##["));

@@ -2,21 +2,23 @@
 
 use super::{Environment, Host, OutputDir, OutputError, Paths, Writer, github};
 use crate::domain::report::dotenv::{self, Quoting};
-use crate::domain::report::{Output, Paths as ReportPaths, RunReport, codequality, junit, outputs, summary};
+use crate::domain::report::{
+    Location, Output, Paths as ReportPaths, RunReport, codequality, junit, outputs, summary,
+};
 
 /// Publishes a report to the host: outputs, summary and annotations on GitHub, files in the output directory on GitLab
 /// and `CodeBuild`. What could not be written is returned; what was left out is said.
 pub fn publish(
     host: Host,
     environment: &Environment,
-    (report, written): (&RunReport, &ReportPaths),
+    (report, written, place): (&RunReport, &ReportPaths, Option<&Location>),
     out: &OutputDir,
     writer: &Writer,
 ) -> Vec<OutputError> {
     match host {
         Host::GitHub => {
             let paths = for_later_steps(environment, written);
-            writer.commands(&github::annotations(report));
+            writer.commands(&github::annotations(report, place));
             let outputs = github::write_outputs(environment, &outputs(report, &paths));
             let summary = github::write_summary(environment, &summary::render(report, &paths));
             if let Ok(left_out) = &outputs {
@@ -29,7 +31,7 @@ pub fn publish(
         }
         Host::GitLab => {
             let values = outputs(report, written);
-            let quality = codequality::render(report, None);
+            let quality = codequality::render(report, place);
             let (text, left_out) = dotenv::render(&values, Quoting::Literal);
             say_left_out(&left_out, "5 KB", writer);
             let files = [

@@ -62,13 +62,14 @@ struct Scene<'a> {
 /// Carries out one call of the program unless a signal ends it, and returns its exit code.
 pub async fn start(argv: Vec<OsString>) -> u8 {
     let (stopper, stop) = stop_channel();
+    let called = Box::pin(call(argv, &stop));
     let Ok(signals) = signals::Signals::install() else {
-        return call(argv, &stop).await;
+        return called.await;
     };
     tokio::select! {
         biased;
         code = signals.watch(stopper) => code,
-        code = call(argv, &stop) => code,
+        code = called => code,
     }
 }
 

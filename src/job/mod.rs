@@ -43,8 +43,8 @@ mod write;
 mod tests;
 
 pub use crate::domain::handoff::{Format as HandoffFormat, HANDOFF_BYTES};
-pub use build::Promise;
 pub use crate::domain::report::Location;
+pub use build::Promise;
 pub use explain::explain;
 pub use inspect::inspect;
 pub use name::{ImageInput, NameError, NameProblem, Naming, Part, name_targets};

@@ -20,7 +20,9 @@ mod claimed;
 mod claims;
 mod demo;
 mod derive;
+mod download;
 mod event;
+mod expect;
 mod explain;
 mod handed;
 mod identity;
@@ -62,14 +64,13 @@ struct Scene<'a> {
 /// Carries out one call of the program unless a signal ends it, and returns its exit code.
 pub async fn start(argv: Vec<OsString>) -> u8 {
     let (stopper, stop) = stop_channel();
-    let called = Box::pin(call(argv, &stop));
     let Ok(signals) = signals::Signals::install() else {
-        return called.await;
+        return call(argv, &stop).await;
     };
     tokio::select! {
         biased;
         code = signals.watch(stopper) => code,
-        code = called => code,
+        code = call(argv, &stop) => code,
     }
 }
 
@@ -96,7 +97,7 @@ pub async fn call(argv: Vec<OsString>, stop: &Stop) -> u8 {
                 writer: &writer,
                 stop,
             };
-            let done = dispatch(*invocation, &scene).await;
+            let done = Box::pin(dispatch(*invocation, &scene)).await;
             done.unwrap_or_else(|cause| refused(&writer, &cause))
         }
     }
@@ -125,6 +126,7 @@ async fn dispatch(invocation: Invocation, scene: &Scene<'_>) -> Result<u8, Cause
         Settings::Run(settings) => run::run(&settings, origins, scene).await,
         Settings::Verify(settings) => verify::verify(&settings, scene).await,
         Settings::Inspect(settings) => inspect::inspect(&settings, scene).await,
+        Settings::Download(settings) => download::download(&settings, scene).await,
         Settings::Explain(settings) => explain::explain(&settings, scene).await,
         Settings::Targets(settings) => targets::targets(&settings, scene).await,
         Settings::Print(page) => Ok(print(scene.writer, &page)),

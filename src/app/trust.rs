@@ -50,6 +50,15 @@ pub(super) fn load(
     derived: Option<&DerivedTrust>,
     scopes: &[String],
 ) -> Result<Option<Loaded>, Cause> {
+    super::expect::held(named, signers(named, derived, scopes)?)
+}
+
+/// Whose signatures count.
+fn signers(
+    named: &TrustFiles,
+    derived: Option<&DerivedTrust>,
+    scopes: &[String],
+) -> Result<Option<Loaded>, Cause> {
     match (&named.policy, &named.store, derived) {
         (Some(policy), store, derived) => given(policy, store.as_deref(), derived, scopes).map(Some),
         (None, None, None) => Ok(None),

@@ -17,6 +17,7 @@
 pub mod arn;
 pub mod failure;
 pub mod foreign;
+pub mod glob;
 pub mod json;
 pub mod limits;
 pub mod secret;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -66,6 +67,42 @@ impl Timestamp {
             ..Self::from_unix(self.seconds.saturating_add(seconds))
         }
     }
+}
+
+/// Longest duration accepted, in seconds: about 300 years, so that no sum of times overflows (ours).
+const LONGEST_SECONDS: u64 = 10_000_000_000;
+
+/// A text that is no duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a number and a unit (500ms, 30s, 10m, 1h)")]
+pub struct DurationError;
+
+/// Reads a duration: a number and a unit, as `500ms`, `30s`, `10m`, `1h`.
+///
+/// ```
+/// use std::time::Duration;
+/// use countersign::base::time::parse_duration;
+/// assert_eq!(parse_duration("720h")?, Duration::from_secs(30 * 24 * 60 * 60));
+/// assert!(parse_duration("30").is_err());
+/// # Ok::<(), countersign::base::time::DurationError>(())
+/// ```
+///
+/// # Errors
+/// [`DurationError`] for another form, for zero, and for more than about 300 years.
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+    let at = text.find(|c: char| !c.is_ascii_digit()).ok_or(DurationError)?;
+    let (digits, unit) = text.split_at_checked(at).ok_or(DurationError)?;
+    let number: u64 = digits.parse().map_err(|_| DurationError)?;
+    let duration = match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => number.checked_mul(60).map(Duration::from_secs),
+        "h" => number.checked_mul(3_600).map(Duration::from_secs),
+        _ => None,
+    };
+    duration
+        .filter(|duration| *duration > Duration::ZERO && duration.as_secs() <= LONGEST_SECONDS)
+        .ok_or(DurationError)
 }
 
 impl FromStr for Timestamp {

@@ -330,6 +330,11 @@ impl<'a> Object<'a> {
         })
     }
 
+    /// The member path of the object itself, as `layers[0]`.
+    pub fn path(&self) -> &str {
+        &self.at.path
+    }
+
     /// Refuses members that are not in the list.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::base::time::{DurationError, parse_duration};
 use crate::job::HandoffFormat;
 
 /// A hand-off format by id or name.
@@ -13,36 +14,15 @@ pub(super) fn images_format(text: &str) -> Result<&'static HandoffFormat, String
     format.map_err(|error| error.to_string())
 }
 
-/// Longest duration accepted, in seconds: about 300 years, so that no sum of times overflows (ours).
-const LONGEST_SECONDS: u64 = 10_000_000_000;
-
 /// A duration: a number and a unit, as `500ms`, `30s`, `10m`, `1h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Span(pub(super) Duration);
 
-/// A text that is no duration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a number and a unit (500ms, 30s, 10m, 1h)")]
-pub(super) struct SpanError;
-
 impl FromStr for Span {
-    type Err = SpanError;
+    type Err = DurationError;
 
-    fn from_str(text: &str) -> Result<Self, SpanError> {
-        let at = text.find(|c: char| !c.is_ascii_digit()).ok_or(SpanError)?;
-        let (digits, unit) = text.split_at_checked(at).ok_or(SpanError)?;
-        let number: u64 = digits.parse().map_err(|_| SpanError)?;
-        let duration = match unit {
-            "ms" => Some(Duration::from_millis(number)),
-            "s" => Some(Duration::from_secs(number)),
-            "m" => number.checked_mul(60).map(Duration::from_secs),
-            "h" => number.checked_mul(3_600).map(Duration::from_secs),
-            _ => None,
-        };
-        duration
-            .filter(|duration| *duration > Duration::ZERO && duration.as_secs() <= LONGEST_SECONDS)
-            .map(Self)
-            .ok_or(SpanError)
+    fn from_str(text: &str) -> Result<Self, DurationError> {
+        parse_duration(text).map(Self)
     }
 }
 
@@ -214,7 +194,7 @@ mod tests {
             "99999999999999999999h",
             "9999999999999h",
         ] {
-            assert_eq!(text.parse::<Span>(), Err(SpanError), "{text}");
+            assert_eq!(text.parse::<Span>(), Err(DurationError), "{text}");
         }
     }
 

@@ -4,11 +4,10 @@ use super::judge::{Judge, Judged, Judgement};
 use super::observe::ObservedAttestation;
 use super::progress::Progress;
 use super::resolve::{self, Unit};
-use super::standing::{Demand, Obstacle, attestation_obstacle, past_limit};
+use super::standing::{Demand, Obstacle, attestation_obstacle, is_listed_only, past_limit};
 use super::tell::{self, MadeNow};
 use super::{Backends, ExplainJob, Recursive, Stop, scope};
 use crate::base::failure::{Cause, Class, in_full};
-use crate::base::foreign::Foreign;
 use crate::domain::plan::Step;
 use crate::domain::report::Failure;
 use crate::domain::report::explanation::{Conclusion, Explanation, Found, FoundAttestation};
@@ -74,7 +73,11 @@ async fn of_unit<S: ReadStore, R: Revocation>(
             let observed = judge.observe(&unit.subject, &scope).await?;
             let worst = tell::assess(unit, &observed, Demand::Found, &MadeNow::new()).worst;
             let signatures: Vec<Found> = observed.signatures.iter().map(found).collect();
-            let attestations: Vec<FoundAttestation> = observed.attestations.iter().map(attested).collect();
+            let judged = observed
+                .attestations
+                .iter()
+                .filter(|found| !is_listed_only(found));
+            let attestations: Vec<FoundAttestation> = judged.map(attested).collect();
             let conclusion = concluded(worst, &attestations);
             Ok(explained(&signatures, conclusion).with_attestations(&attestations))
         }
@@ -95,10 +98,9 @@ fn found(judged: &Judged) -> Found {
 }
 
 fn attested(observed: &ObservedAttestation) -> FoundAttestation {
-    let statement = observed.statement.as_ref().ok();
     FoundAttestation {
         manifest: observed.descriptor.digest.clone(),
-        predicate_type: statement.map(|statement| Foreign::new(statement.predicate_type())),
+        predicate_type: observed.said.predicate_type.clone(),
         fault: attestation_obstacle(observed).map(|obstacle| (obstacle.rule, obstacle.message)),
         signatures: observed.signatures.iter().map(found).collect(),
     }

@@ -1,16 +1,22 @@
 //! Reading what hangs on a subject, and judging it as it is read.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::judge::{Judge, Judged, Judgement};
 use super::pool;
 use crate::base::failure::{Cause, in_full};
+use crate::base::foreign::Foreign;
 use crate::base::limits;
 use crate::domain::notary::signature_manifest;
-use crate::domain::oci::{Descriptor, Manifest, MediaType, Place, Subject};
-use crate::domain::provenance::{Statement, attestation_manifest};
+use crate::domain::oci::{Descriptor, Digest, Manifest, MediaType, Place, Subject};
+use crate::domain::provenance::attestation_manifest::{self, AttestationManifestError};
+use crate::domain::provenance::{Attested, Kind, PREDICATE_TYPE};
 use crate::domain::trust::Outcome;
-use crate::domain::trust::attestation::{self, AttestationOutcome};
+use crate::domain::trust::attestation::{
+    self, AcceptedAttestation, AttestationFault, AttestationOutcome, Undocumented,
+};
+use crate::domain::trust::expectation::{self, Expectations, Shortfall};
 use crate::seams::{ReadStore, Revocation, StoreError, StoreProblem};
 
 /// Everything found on one subject, judged.
@@ -18,8 +24,10 @@ use crate::seams::{ReadStore, Revocation, StoreError, StoreProblem};
 pub(super) struct Observed {
     /// Its signatures.
     pub(super) signatures: Vec<Judged>,
-    /// Its attestations of the kinds that countersign writes.
+    /// Its attestations: documents of a kind with a name, and Statements.
     pub(super) attestations: Vec<ObservedAttestation>,
+    /// Expectations that the accepted ones of them do not meet.
+    pub(super) shortfalls: Vec<Shortfall>,
     /// Everything else that refers to it: listed, not judged.
     pub(super) others: Vec<Descriptor>,
     /// How many referrers there are in all.
@@ -35,28 +43,56 @@ pub(super) struct Observed {
 pub(super) struct ObservedAttestation {
     /// The attestation manifest.
     pub(super) descriptor: Descriptor,
-    /// What it says, or why that cannot be read.
-    pub(super) statement: Result<Statement, Unread>,
+    /// Its kind, by its document or else by what its manifest says.
+    pub(super) kind: Option<Kind>,
+    /// What it says, in short; the whole is kept of accepted ones alone, so that junk takes no memory.
+    pub(super) said: Said,
+    /// What its manifest announces and the document is not.
+    pub(super) announced: Option<Foreign>,
+    /// Whether it weighs on the verdict about the image: provenance does, and whatever an expectation names.
+    pub(super) weighs: bool,
     /// Its own signatures.
     pub(super) signatures: Vec<Judged>,
     /// The verdict.
     pub(super) outcome: AttestationOutcome,
 }
 
+/// What an attestation says, in short.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Said {
+    /// The predicate type, where the document could be read.
+    pub(super) predicate_type: Option<Foreign>,
+    /// What people want to know of it.
+    pub(super) facts: Vec<(&'static str, Foreign)>,
+    /// How the store failed, where it did not give the document.
+    pub(super) unread: Option<StoreError>,
+}
+
 /// Why an attestation's document could not be read.
 #[derive(Clone, Debug)]
-pub(super) enum Unread {
+enum Unread {
     /// The store did not give it.
     Store(StoreError),
-    /// It was given and is no attestation.
-    Malformed(String),
+    /// It was given, and something is wrong with it.
+    Bad(AttestationFault, String),
+    /// Nobody has to read it.
+    Unwanted,
 }
 
 impl Unread {
-    pub(super) fn message(&self) -> String {
+    fn fault(&self) -> AttestationFault {
+        match self {
+            Self::Bad(fault, _) => *fault,
+            Self::Store(_) => AttestationFault::Malformed,
+            Self::Unwanted => AttestationFault::Unsigned,
+        }
+    }
+
+    fn message(&self) -> String {
         match self {
             Self::Store(error) => in_full(error),
-            Self::Malformed(why) => why.clone(),
+            Self::Bad(_, why) => why.clone(),
+            Self::Unwanted => String::new(),
         }
     }
 }
@@ -87,9 +123,11 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
             self.attestation(subject, scope, descriptor, manifest)
         });
         let (signatures, attestations) = tokio::join!(signatures, attestations);
+        let attestations: Vec<ObservedAttestation> = attestations.into_iter().collect::<Result<_, _>>()?;
         Ok(Observed {
             signatures: signatures.map_err(|error| Cause::of(&error))?,
-            attestations: attestations.into_iter().collect::<Result<_, _>>()?,
+            shortfalls: self.shortfalls(&attestations),
+            attestations,
             others: sorted.others,
             referrers,
             judged: self.trust.is_some() && skipped_by.is_none(),
@@ -112,7 +150,9 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
             .referrers(place, subject.digest())
             .await
             .map_err(|error| Cause::of(&error))?;
-        let (mut ours, others): (Vec<_>, Vec<_>) = listed.into_iter().partition(may_be_ours);
+        let (mut ours, others): (Vec<_>, Vec<_>) = listed
+            .into_iter()
+            .partition(|descriptor| may_be_ours(descriptor, self.expectations().is_some()));
         let unread = ours.split_off(limits::REFERRERS_READ.min(ours.len()));
         let read = pool::each(ours, pool::PER_TARGET, async |descriptor| {
             let manifest = self.store.manifest(place, &descriptor).await;
@@ -127,19 +167,35 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
             (descriptor, Err(error))
         });
         for (descriptor, manifest) in read.await.into_iter().chain(unread) {
-            let kind = match &manifest {
-                Ok(manifest) if signature_manifest::is_signature(manifest) => Kind::Signature,
-                Ok(manifest) if manifest.artifact_type() == Some(&MediaType::PROVENANCE) => Kind::Attestation,
-                Ok(_) => Kind::Other,
+            let role = match &manifest {
+                Ok(manifest) if signature_manifest::is_signature(manifest) => Role::Signature,
+                Ok(manifest) if is_attestation(manifest) => Role::Attestation,
+                Ok(_) => Role::Other,
                 Err(_) => announced(&descriptor),
             };
-            match kind {
-                Kind::Signature => sorted.signatures.push((descriptor, manifest)),
-                Kind::Attestation => sorted.attestations.push((descriptor, manifest)),
-                Kind::Other => sorted.others.push(descriptor),
+            match role {
+                Role::Signature => sorted.signatures.push((descriptor, manifest)),
+                Role::Attestation => sorted.attestations.push((descriptor, manifest)),
+                Role::Other => sorted.others.push(descriptor),
             }
         }
         Ok(sorted)
+    }
+
+    fn expectations(&self) -> Option<&Expectations> {
+        self.trust.and_then(|trust| trust.expectations.as_ref())
+    }
+
+    /// Holds what is expected against the accepted attestations; nothing was accepted where nothing was judged.
+    fn shortfalls(&self, attestations: &[ObservedAttestation]) -> Vec<Shortfall> {
+        let Some(expectations) = self.expectations() else {
+            return Vec::new();
+        };
+        let accepted: Vec<(&Digest, &AcceptedAttestation)> = attestations
+            .iter()
+            .filter_map(|found| Some((&found.descriptor.digest, found.outcome.accepted()?)))
+            .collect();
+        expectation::judge(expectations, &accepted, self.clock.now())
     }
 
     async fn attestation(
@@ -149,40 +205,114 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
         descriptor: Descriptor,
         manifest: Result<Manifest, StoreError>,
     ) -> Result<ObservedAttestation, Cause> {
-        let (statement, signatures) = match manifest {
-            Err(error) => (Err(Unread::Store(error)), Vec::new()),
-            Ok(manifest) => {
-                let subject = Subject::of(image.place().clone(), &manifest);
-                let statement = self.statement(image, &manifest);
-                let signatures = self.signatures_on(&subject, scope);
-                let (statement, signatures) = tokio::join!(statement, signatures);
-                (statement, signatures?)
-            }
+        let manifest = match manifest {
+            Ok(manifest) => manifest,
+            Err(error) => return Ok(unread(image, descriptor, error)),
         };
-        let why = statement.as_ref().err().map(Unread::message);
+        let (document, signatures) = self.read(image, scope, &manifest).await?;
+        let why = document.as_ref().err().map(Unread::message).unwrap_or_default();
+        let read = document.as_ref().map_err(|unread| Undocumented {
+            fault: unread.fault(),
+            why: &why,
+        });
         let outcomes: Vec<&Outcome> = signatures.iter().filter_map(Judged::outcome).collect();
-        let read = match (&statement, &why) {
-            (Ok(statement), _) => Ok(statement),
-            (Err(_), why) => Err(why.as_deref().unwrap_or_default()),
-        };
         let unjudged = signatures.len() - outcomes.len();
-        let outcome = attestation::judge(image.digest(), read, &outcomes, unjudged);
+        let attested = document.as_ref().ok();
+        let by_type = manifest.artifact_type().and_then(Kind::of_artifact_type);
+        let kind = attested.map_or(by_type, |attested| attested.kind());
+        let named = |expectations: &Expectations| match attested {
+            Some(attested) => expectations.name(attested),
+            None => kind.is_some_and(|kind| expectations.name_kind(kind)),
+        };
         Ok(ObservedAttestation {
+            outcome: attestation::judge(image.digest(), read, &outcomes, unjudged),
+            announced: attested.and_then(|attested| attested.not_as_announced(&manifest)),
+            weighs: [kind, by_type].contains(&Some(Kind::Provenance))
+                || self.expectations().is_some_and(named),
+            said: Said {
+                predicate_type: attested.map(|attested| Foreign::new(attested.predicate_type())),
+                facts: attested.map(|attested| attested.facts()).unwrap_or_default(),
+                unread: document.err().and_then(|unread| match unread {
+                    Unread::Store(error) => Some(error),
+                    Unread::Bad(..) | Unread::Unwanted => None,
+                }),
+            },
             descriptor,
-            statement,
+            kind,
             signatures,
-            outcome,
         })
     }
 
-    async fn statement(&self, image: &Subject, manifest: &Manifest) -> Result<Statement, Unread> {
-        let layer = attestation_manifest::document_of(manifest, image.descriptor())
-            .map_err(|error| Unread::Malformed(in_full(&error)))?;
+    /// Reads the document and its signatures, both at once where the document may weigh; else the document only where
+    /// somebody trusted signed it.
+    async fn read(
+        &self,
+        image: &Subject,
+        scope: &str,
+        manifest: &Manifest,
+    ) -> Result<(Result<Arc<Attested>, Unread>, Vec<Judged>), Cause> {
+        let subject = Subject::of(image.place().clone(), manifest);
+        let by_type = manifest.artifact_type().and_then(Kind::of_artifact_type);
+        let may_be_named = |expectations: &Expectations| {
+            by_type.is_none_or(|kind| expectations.name_kind(kind) || expectations.name_custom_types())
+        };
+        let may_weigh = by_type == Some(Kind::Provenance) || self.expectations().is_some_and(may_be_named);
+        if may_weigh || self.trust.is_none() {
+            let document = self.document(image, manifest);
+            let (document, signatures) = tokio::join!(document, self.signatures_on(&subject, scope));
+            return Ok((document, signatures?));
+        }
+        let signatures = self.signatures_on(&subject, scope).await?;
+        let document = if signatures.iter().any(|judged| judged.accepted().is_some()) {
+            self.document(image, manifest).await
+        } else {
+            Err(Unread::Unwanted)
+        };
+        Ok((document, signatures))
+    }
+
+    async fn document(&self, image: &Subject, manifest: &Manifest) -> Result<Arc<Attested>, Unread> {
+        let layer = attestation_manifest::document_of(manifest, image.descriptor()).map_err(|error| {
+            let fault = match error {
+                AttestationManifestError::TooLarge(_) => AttestationFault::TooLarge,
+                AttestationManifestError::Subject { .. } | AttestationManifestError::SubjectShape { .. } => {
+                    AttestationFault::OtherSubject
+                }
+                _ => AttestationFault::Malformed,
+            };
+            Unread::Bad(fault, in_full(&error))
+        })?;
         let bytes = self
             .store
             .blob(image.place(), &layer, limits::STATEMENT_BYTES)
             .await;
-        Statement::read(&bytes.map_err(Unread::Store)?).map_err(|error| Unread::Malformed(in_full(&error)))
+        let bytes = bytes.map_err(Unread::Store)?;
+        let attested = Attested::read(manifest, &bytes);
+        attested
+            .map(Arc::new)
+            .map_err(|error| Unread::Bad(AttestationFault::Malformed, in_full(&error)))
+    }
+}
+
+/// An attestation whose manifest the store did not give.
+fn unread(image: &Subject, descriptor: Descriptor, error: StoreError) -> ObservedAttestation {
+    let why = in_full(&error);
+    let undocumented = Undocumented {
+        fault: AttestationFault::Malformed,
+        why: &why,
+    };
+    let kind = descriptor.artifact_type.as_ref().and_then(Kind::of_artifact_type);
+    ObservedAttestation {
+        outcome: attestation::judge(image.digest(), Err(undocumented), &[], 0),
+        descriptor,
+        kind,
+        said: Said {
+            unread: Some(error),
+            ..Said::default()
+        },
+        announced: None,
+        weighs: true,
+        signatures: Vec::new(),
     }
 }
 
@@ -199,18 +329,30 @@ impl Judged {
     }
 }
 
-enum Kind {
+enum Role {
     Signature,
     Attestation,
     Other,
 }
 
+/// Whether a manifest carries an attestation: it says a kind with a name, or its document is a Statement. Those that
+/// `BuildKit` refers to a platform's manifest belong to the image itself (BuildKit, "Attestation storage").
+fn is_attestation(manifest: &Manifest) -> bool {
+    let artifact_type = manifest.artifact_type();
+    artifact_type.is_some_and(|own| Kind::of_artifact_type(own).is_some())
+        || (artifact_type.is_none_or(|own| own.as_str() != BUILDKIT)
+            && attestation_manifest::is_statement(manifest))
+}
+
+/// The artifact type of `BuildKit`'s own attestations.
+const BUILDKIT: &str = "application/vnd.docker.attestation.manifest.v1+json";
+
 /// What a list says a referrer is; only used where its manifest cannot be read.
-fn announced(descriptor: &Descriptor) -> Kind {
+fn announced(descriptor: &Descriptor) -> Role {
     match &descriptor.artifact_type {
-        Some(kind) if *kind == MediaType::PROVENANCE => Kind::Attestation,
-        Some(kind) if *kind == MediaType::NOTARY_SIGNATURE => Kind::Signature,
-        _ => Kind::Other,
+        Some(own) if Kind::of_artifact_type(own).is_some() => Role::Attestation,
+        Some(own) if *own == MediaType::NOTARY_SIGNATURE => Role::Signature,
+        _ => Role::Other,
     }
 }
 
@@ -227,15 +369,15 @@ fn too_many(place: &Place, descriptor: &Descriptor) -> StoreError {
     }
 }
 
-/// Whether a referrer may be a signature or one of our attestations. Lists drop the artifact type or give the
-/// config's media type in its place, so only another type that is stated rules a manifest out.
-fn may_be_ours(descriptor: &Descriptor) -> bool {
-    descriptor.artifact_type.as_ref().is_none_or(|kind| {
-        [
-            MediaType::NOTARY_SIGNATURE,
-            MediaType::PROVENANCE,
-            MediaType::EMPTY,
-        ]
-        .contains(kind)
-    })
+/// Whether a referrer may be a signature or an attestation. Lists drop the artifact type or give the config's media type
+/// in its place, so only another type that is stated rules a manifest out; and where something is expected, only its
+/// document can.
+fn may_be_ours(descriptor: &Descriptor, expecting: bool) -> bool {
+    let Some(own) = &descriptor.artifact_type else {
+        return true;
+    };
+    expecting
+        || [MediaType::NOTARY_SIGNATURE, MediaType::IN_TOTO, MediaType::EMPTY].contains(own)
+        || Kind::of_artifact_type(own).is_some()
+        || descriptor.annotations.contains_key(PREDICATE_TYPE)
 }

@@ -102,7 +102,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         observed.attestations.iter().filter(move |found| {
             let accepted = found.outcome.accepted();
             accepted.is_some_and(|accepted| {
-                accepted.predicate_type().raw() == predicate_type && ours(accepted.signature())
+                accepted.attested().predicate_type() == predicate_type && ours(accepted.signature())
             })
         })
     }

@@ -398,8 +398,9 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let facts = self.facts(looked)?;
         let entries = attest::entries(&looked.unit, names);
         self.own(&looked.observed, PROVENANCE_PREDICATE).find(|found| {
-            let statement = found.statement.as_ref();
-            statement.is_ok_and(|statement| statement.claims_same(&entries, facts))
+            let accepted = found.outcome.accepted();
+            let statement = accepted.and_then(|accepted| accepted.attested().statement());
+            statement.is_some_and(|statement| statement.claims_same(&entries, facts))
         })
     }
 

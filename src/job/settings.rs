@@ -10,6 +10,7 @@ use crate::domain::oci::{Digest, ImageRef, Repository, Tag};
 use crate::domain::provenance::Account;
 pub use crate::domain::provenance::{BuildLevel, BuilderId, Issuer, Source};
 use crate::domain::report::Checked;
+use crate::domain::trust::expectation::Expectations;
 use crate::domain::trust::{Applicable, DerivedTrust, Requirements, TrustPolicyDocument, TrustStore};
 
 /// One image that somebody named.
@@ -69,7 +70,8 @@ pub enum Provenance {
     Awaited(Promise),
 }
 
-/// What signatures are held against: one policy document and the certificates its policies name.
+/// What signatures are held against: one policy document and the certificates its policies name; and what is expected
+/// of the attestations that are accepted by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trust {
     /// The policy document.
@@ -82,6 +84,8 @@ pub struct Trust {
     pub checked: Checked,
     /// Policies by name that ask no more than what follows from the signer itself.
     pub self_made: BTreeSet<String>,
+    /// What the accepted attestations have to say; none where nobody expects anything of them.
+    pub expectations: Option<Expectations>,
 }
 
 /// A policy document that somebody gave.
@@ -104,6 +108,7 @@ impl Trust {
             requirements: derived.requirements(),
             checked: Checked::SelfChecked,
             self_made: BTreeSet::new(),
+            expectations: None,
         }
     }
 
@@ -130,6 +135,7 @@ impl Trust {
             requirements: Requirements::default(),
             checked,
             self_made,
+            expectations: None,
         }
     }
 

@@ -2,7 +2,7 @@
 //! came nearest.
 
 use super::judge::{Judged, Judgement};
-use super::observe::{ObservedAttestation, Unread};
+use super::observe::ObservedAttestation;
 use super::tell::MadeNow;
 use crate::base::failure::{Cause, Class, Classified as _};
 use crate::base::foreign::Foreign;
@@ -10,7 +10,9 @@ use crate::domain::oci::Digest;
 use crate::domain::provenance::PROVENANCE_PREDICATE;
 use crate::domain::report::Rule;
 use crate::domain::trust::attestation::{AttestationFault, AttestationOutcome};
+use crate::domain::trust::expectation::Shortfall;
 use crate::domain::trust::{Outcome, Reason, Rejected};
+use crate::seams::StoreError;
 
 /// How a subject stands.
 #[derive(Debug)]
@@ -164,17 +166,22 @@ pub(super) fn weigh(attestations: &[ObservedAttestation], demand: Demand, made: 
         let Some(obstacle) = attestation_obstacle(attestation) else {
             continue;
         };
+        let made = made.contains(&attestation.descriptor.digest);
+        if !made && is_listed_only(attestation) {
+            continue;
+        }
         // Bytes that lie and questions without an answer are nobody's affair but ours.
         let said_only = obstacle.class == Class::Rejected
-            && match demand {
-                Demand::Found => {
-                    is_foreign(attestation) && has_accepted_of_same_type(attestations, attestation)
-                }
-                Demand::Written { provenance } => {
-                    let made = made.contains(&attestation.descriptor.digest);
-                    !made && (!provenance || has_accepted(attestations, PROVENANCE_PREDICATE))
-                }
-            };
+            && !made
+            && (!attestation.weighs
+                || match demand {
+                    Demand::Found => {
+                        is_foreign(attestation) && has_accepted_of_same_type(attestations, attestation)
+                    }
+                    Demand::Written { provenance } => {
+                        !provenance || has_accepted(attestations, PROVENANCE_PREDICATE)
+                    }
+                });
         if said_only {
             weighed.remarks.push(obstacle);
         } else {
@@ -187,12 +194,24 @@ pub(super) fn weigh(attestations: &[ObservedAttestation], demand: Demand, made: 
     weighed
 }
 
+/// Whether an attestation is of a type that nobody expects anything of, and nobody whom the policy trusts signed it: it
+/// is shown as it is listed, and not judged (docs/decisions/0025-what-an-expectation-changes.md).
+pub(super) fn is_listed_only(attestation: &ObservedAttestation) -> bool {
+    !attestation.weighs
+        && attestation.outcome.accepted().is_none()
+        && (attestation.signatures.is_empty() || attestation.signatures.iter().all(by_stranger))
+}
+
 /// Whether an attestation is signed, and by nobody whom the policy trusts: not expired, revoked, broken or unknown.
 fn is_foreign(attestation: &ObservedAttestation) -> bool {
     let AttestationOutcome::Rejected { fault, .. } = &attestation.outcome else {
         return false;
     };
-    let by_stranger = |judged: &Judged| match judged.outcome() {
+    *fault == AttestationFault::Untrusted && attestation.signatures.iter().all(by_stranger)
+}
+
+fn by_stranger(judged: &Judged) -> bool {
+    match judged.outcome() {
         Some(Outcome::Rejected(rejected)) => {
             matches!(
                 rejected.reason(),
@@ -200,13 +219,12 @@ fn is_foreign(attestation: &ObservedAttestation) -> bool {
             )
         }
         Some(Outcome::Accepted(_)) | None => false,
-    };
-    *fault == AttestationFault::Untrusted && attestation.signatures.iter().all(by_stranger)
+    }
 }
 
 fn has_accepted_of_same_type(attestations: &[ObservedAttestation], as_in: &ObservedAttestation) -> bool {
-    let statement = as_in.statement.as_ref();
-    statement.is_ok_and(|statement| has_accepted(attestations, statement.predicate_type()))
+    let predicate_type = as_in.said.predicate_type.as_ref();
+    predicate_type.is_some_and(|predicate_type| has_accepted(attestations, predicate_type.raw()))
 }
 
 fn has_accepted(attestations: &[ObservedAttestation], predicate_type: &str) -> bool {
@@ -215,7 +233,19 @@ fn has_accepted(attestations: &[ObservedAttestation], predicate_type: &str) -> b
         .filter_map(|attestation| attestation.outcome.accepted());
     accepted
         .into_iter()
-        .any(|accepted| accepted.predicate_type().raw() == predicate_type)
+        .any(|accepted| accepted.attested().predicate_type() == predicate_type)
+}
+
+/// An expectation that is not met, told so that it can be acted on.
+pub(super) fn unmet(shortfall: &Shortfall, image: &Digest) -> Obstacle {
+    Obstacle {
+        class: Class::Rejected,
+        rule: Rule::of_lack(shortfall.lack),
+        message: shortfall.message.clone(),
+        expected: Some(shortfall.expected.clone()),
+        found: shortfall.found.clone(),
+        about: shortfall.about.clone().unwrap_or_else(|| image.clone()),
+    }
 }
 
 /// What stands in the way of an attestation, if something does.
@@ -231,14 +261,16 @@ pub(super) fn attestation_obstacle(attestation: &ObservedAttestation) -> Option<
     };
     let about = attestation.descriptor.digest.clone();
     let of_statement = Obstacle {
-        class: match &attestation.statement {
-            Err(Unread::Store(error)) => error.class(),
-            _ => Class::Rejected,
-        },
+        class: attestation
+            .said
+            .unread
+            .as_ref()
+            .map_or(Class::Rejected, StoreError::class),
         rule: match fault {
             AttestationFault::Undecided | AttestationFault::Unsigned => Rule::AttestationUnsigned,
             AttestationFault::Untrusted => Rule::AttestationUntrusted,
             AttestationFault::Malformed => Rule::AttestationMalformed,
+            AttestationFault::TooLarge => Rule::AttestationTooLarge,
             AttestationFault::OtherSubject => Rule::AttestationSubjectMismatch,
         },
         message: message.clone(),

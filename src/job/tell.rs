@@ -1,17 +1,18 @@
 //! From what the job knows to what the report says.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::judge::{Judged, Judgement};
 use super::observe::{Observed, ObservedAttestation};
 use super::resolve::Unit;
 use super::standing::{
-    Demand, Obstacle, Standing, Weighed, attestation_obstacle, past_limit, standing, weigh,
+    Demand, Obstacle, Standing, Weighed, attestation_obstacle, is_listed_only, past_limit, standing, unmet,
+    weigh,
 };
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::{Foreign, quote};
-use crate::domain::oci::{Descriptor, Digest};
-use crate::domain::provenance::Statement;
+use crate::domain::oci::{Descriptor, Digest, MediaType};
+use crate::domain::provenance::Kind;
 use crate::domain::report::{
     self, AttestationReport, Finding, Rule, SignatureReport, TargetReport, TargetState, TreeNode,
     ValidationReport,
@@ -34,11 +35,14 @@ pub(super) struct Assessment {
 
 /// Weighs what was observed on a unit against what the command demands of it.
 pub(super) fn assess(unit: &Unit, observed: &Observed, demand: Demand, made: &MadeNow) -> Assessment {
-    let (obstacles, asides) = if observed.judged {
+    let (mut obstacles, asides) = if observed.judged {
         obstacles(unit, observed, weigh(&observed.attestations, demand, made))
     } else {
         Default::default()
     };
+    // Where a policy says to skip, nothing was accepted, and what is expected is not there.
+    let image = unit.subject.digest();
+    obstacles.extend(observed.shortfalls.iter().map(|short| unmet(short, image)));
     let worst = obstacles.iter().max_by_key(|obstacle| obstacle.class).cloned();
     let failure = worst.as_ref().map(|obstacle| Cause {
         class: obstacle.class,
@@ -272,7 +276,53 @@ fn remarks(unit: &Unit, observed: &Observed) -> Vec<Finding> {
             ..Finding::new(Rule::DuplicateSignatures, message)
         });
     }
+    remarks.extend(observed.attestations.iter().filter_map(misannounced));
+    remarks.extend(duplicates(&observed.attestations));
     remarks
+}
+
+/// An accepted attestation that is not what its manifest announces.
+fn misannounced(found: &ObservedAttestation) -> Option<Finding> {
+    let announced = found.announced.as_ref()?;
+    let accepted = found.outcome.accepted()?;
+    let says = accepted.attested().predicate_type();
+    Some(Finding {
+        digest: Some(found.descriptor.digest.clone()),
+        expected: Some(quote(announced.raw()).to_string()),
+        found: Some(Foreign::new(says)),
+        ..Finding::new(
+            Rule::AttestationPredicateUnexpected,
+            "the attestation holds another predicate than its manifest announces",
+        )
+    })
+}
+
+/// Accepted attestations of one predicate type by one signer, told once each.
+fn duplicates(attestations: &[ObservedAttestation]) -> Vec<Finding> {
+    let mut counts: BTreeMap<(&str, &Foreign), Vec<&Digest>> = BTreeMap::new();
+    for found in attestations {
+        if let Some(accepted) = found.outcome.accepted() {
+            let key = (
+                accepted.attested().predicate_type(),
+                accepted.signature().identity(),
+            );
+            counts.entry(key).or_default().push(&found.descriptor.digest);
+        }
+    }
+    let several = counts.into_iter().filter(|(_, digests)| digests.len() > 1);
+    several
+        .map(|((predicate_type, _), digests)| Finding {
+            digest: digests.first().map(|digest| (*digest).clone()),
+            ..Finding::new(
+                Rule::AttestationDuplicate,
+                format!(
+                    "{} attestations of {} by the same signer hang on one image; one would do",
+                    digests.len(),
+                    quote(predicate_type)
+                ),
+            )
+        })
+        .collect()
 }
 
 impl Judged {
@@ -350,11 +400,10 @@ fn validation(validation: &Validation) -> ValidationReport {
 
 fn attestation(found: &ObservedAttestation, judged: bool, made: &MadeNow) -> AttestationReport {
     let (verdict, reason) = match &found.outcome {
-        _ if !judged => ("listed", None),
+        _ if !judged || is_listed_only(found) => ("listed", None),
         AttestationOutcome::Accepted(_) => ("accepted", None),
         AttestationOutcome::Rejected { message, .. } => ("rejected", Some(message.clone())),
     };
-    let statement = found.statement.as_ref().ok();
     AttestationReport {
         digest: found.descriptor.digest.clone(),
         artifact_type: found
@@ -362,11 +411,12 @@ fn attestation(found: &ObservedAttestation, judged: bool, made: &MadeNow) -> Att
             .artifact_type
             .as_ref()
             .map(|kind| Foreign::new(kind.as_str())),
-        predicate_type: statement.map(|statement| Foreign::new(statement.predicate_type())),
+        predicate_type: found.said.predicate_type.clone(),
         verdict,
         reason,
         made_now: made.contains(&found.descriptor.digest),
-        facts: statement.map(Statement::facts).unwrap_or_default(),
+        file: None,
+        facts: found.said.facts.clone(),
         signatures: found
             .signatures
             .iter()
@@ -434,26 +484,31 @@ fn signature_node(judged: &Judged) -> TreeNode {
 }
 
 fn attestation_node(found: &ObservedAttestation, judged: bool) -> TreeNode {
-    let statement = found.statement.as_ref().ok();
     let (standing, note) = match &found.outcome {
-        _ if !judged => (report::Standing::Listed, None),
+        _ if !judged || is_listed_only(found) => (report::Standing::Listed, None),
         AttestationOutcome::Accepted(_) => {
-            let builder = statement.and_then(|statement| statement.builder());
-            (
-                report::Standing::Verified,
-                builder.map(|builder| format!("built by {builder}")),
-            )
+            let builder = found.said.facts.iter().find(|(name, _)| *name == "builder");
+            let note = builder.map(|(_, builder)| format!("built by {}", builder.raw()));
+            (report::Standing::Verified, note)
         }
         AttestationOutcome::Rejected { message, .. } => (report::Standing::Rejected, Some(message.clone())),
     };
     let children = found.signatures.iter().map(signature_node).collect();
     node(
         &found.descriptor,
-        "provenance",
+        &attestation_name(found),
         note.map(Foreign::new),
         standing,
         children,
     )
+}
+
+/// What an attestation is called: its kind's name, or else its predicate type, or what the list says it carries.
+fn attestation_name(found: &ObservedAttestation) -> String {
+    let said = found.said.predicate_type.as_ref().map(Foreign::raw);
+    let listed = found.descriptor.artifact_type.as_ref().map(MediaType::as_str);
+    let name = found.kind.map(Kind::name).or(said).or(listed);
+    name.unwrap_or("attestation").to_owned()
 }
 
 fn node(

@@ -22,6 +22,10 @@ mod docs;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod download;
+#[cfg(test)]
+mod expectations;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod forgery;

@@ -220,6 +220,30 @@ impl Layout {
         descriptor
     }
 
+    /// Hangs a document on a listed manifest as countersign's attestations hang there, unsigned; returns the digest of
+    /// its manifest, without the algorithm.
+    pub(crate) fn attach(&mut self, subject: &str, kind: &str, layer: &str, document: &[u8]) -> String {
+        let entry = self.entries().iter().find(|entry| hex_of(entry) == subject);
+        let entry = entry.unwrap().clone();
+        let plain = |entry: &Value| serde_json::json!({ "mediaType": entry["mediaType"], "digest": entry["digest"], "size": entry["size"] });
+        let empty = self.add("application/vnd.oci.empty.v1+json", &serde_json::json!({}));
+        let name = hex(document);
+        self.blobs.push((name.clone(), document.to_vec()));
+        let manifest = serde_json::json!({
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "artifactType": kind,
+            "config": empty,
+            "layers": [{ "mediaType": layer, "digest": format!("sha256:{name}"), "size": document.len() }],
+            "subject": plain(&entry),
+        });
+        let mut listed = self.add("application/vnd.oci.image.manifest.v1+json", &manifest);
+        let digest = hex_of(&listed);
+        listed["artifactType"] = kind.into();
+        self.index["manifests"].as_array_mut().unwrap().push(listed);
+        digest
+    }
+
     /// Takes a manifest out of the list.
     pub(crate) fn unlist(&mut self, hex: &str) {
         let entries = self.index["manifests"].as_array_mut().unwrap();

@@ -25,7 +25,7 @@ pub(super) use output::{LookArgs, OutputArgs, ReportArgs};
 pub(super) use services::{AwsArgs, ServiceArgs};
 pub(super) use signer::{EventArgs, KeyArgs, MetadataArgs, SignerArgs, SigningArgs, WhoArgs};
 pub(super) use task::{PoolArgs, TaskArgs, TimeoutArgs};
-pub(super) use trust::TrustArgs;
+pub(super) use trust::{ExpectArgs, TrustArgs};
 
 use super::words::TargetsFormat;
 
@@ -70,7 +70,8 @@ pub(in crate::cli) enum Command {
     /// Judge what is in the store, and write nothing to it
     ///
     /// Without a trust policy the verdict is "self-checked": it proves that the store holds what this signer signed.
-    /// With --trust-policy it is "verified" against that policy.
+    /// With --trust-policy it is "verified" against that policy. With --expect the attestations have to say what the
+    /// file asks for; only those count that are about the image and signed by somebody the policy trusts.
     Verify(VerifyArgs),
     /// Show what hangs on an image, and whether it verifies
     Inspect(InspectArgs),
@@ -79,6 +80,12 @@ pub(in crate::cli) enum Command {
     /// Names the policy that speaks for the image and why, its trust stores, and for each signature, also those on
     /// attestations, every validation with its reason and its rule. The exit code is that of verify.
     Explain(ExplainArgs),
+    /// Write the attestations on an image to files
+    ///
+    /// Provenance, SBOMs, scans and every other attestation, one file each, named by kind and digest, as they were
+    /// stored. For each it says whether somebody trusted signed it: what is not accepted is written too, and proves
+    /// nothing. A file that stands there already is kept if it is the same, and never overwritten.
+    Download(DownloadArgs),
     /// List the images that would be acted on
     Targets(TargetsArgs),
     /// Print a completion script for a shell
@@ -127,6 +134,8 @@ pub(in crate::cli) struct RunArgs {
     pub(in crate::cli) allow: AllowArgs,
     #[command(flatten)]
     pub(in crate::cli) task: TaskArgs,
+    #[command(flatten)]
+    pub(in crate::cli) expect: ExpectArgs,
 }
 
 /// Arguments of `verify`.
@@ -142,6 +151,8 @@ pub(in crate::cli) struct VerifyArgs {
     pub(in crate::cli) metadata: MetadataArgs,
     #[command(flatten)]
     pub(in crate::cli) task: TaskArgs,
+    #[command(flatten)]
+    pub(in crate::cli) expect: ExpectArgs,
 }
 
 /// Arguments of `inspect`.
@@ -170,6 +181,16 @@ pub(in crate::cli) struct ExplainArgs {
     pub(in crate::cli) inspect: InspectArgs,
     #[command(flatten)]
     pub(in crate::cli) metadata: MetadataArgs,
+}
+
+/// Arguments of `download`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DownloadArgs {
+    #[command(flatten)]
+    pub(in crate::cli) show: InspectArgs,
+    /// Where the files are written
+    #[arg(long, value_name = "DIR", default_value = ".", help_heading = "Output")]
+    pub(in crate::cli) to: PathBuf,
 }
 
 /// Arguments of `targets`.

@@ -16,3 +16,11 @@ pub(in crate::cli) struct TrustArgs {
     #[arg(long, value_name = "PATH", help_heading = "Trust")]
     pub(in crate::cli) trust_store: Option<PathBuf>,
 }
+
+/// What accepted attestations have to say.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ExpectArgs {
+    /// A YAML or JSON file of what the attestations have to say: required types, builder, source, age, conditions
+    #[arg(long, value_name = "FILE", help_heading = "Trust")]
+    pub(in crate::cli) expect: Option<PathBuf>,
+}

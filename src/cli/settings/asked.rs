@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::base::foreign::Foreign;
-use crate::cli::args::{ImagesArgs, KeyArgs, ServiceArgs, SignerArgs, TrustArgs, WhoArgs};
+use crate::cli::args::{ExpectArgs, ImagesArgs, KeyArgs, ServiceArgs, SignerArgs, TrustArgs, WhoArgs};
 use crate::cli::error::CliError;
 use crate::cli::images::{ImageText, images};
 use crate::cli::origin::{Naming, Origins};
@@ -26,6 +26,17 @@ pub struct Asked {
     pub trust: TrustFiles,
 }
 
+impl Asked {
+    /// The same, with what accepted attestations have to say.
+    pub(in crate::cli) fn expecting(self, args: ExpectArgs) -> Self {
+        let trust = TrustFiles {
+            expect: args.expect,
+            ..self.trust
+        };
+        Self { trust, ..self }
+    }
+}
+
 /// The local key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyChoice {
@@ -43,13 +54,15 @@ pub enum KeyChoice {
 /// The word that stands for what Notation's own configuration holds, in place of a path.
 pub const NOTATION: &str = "notation";
 
-/// Files that say what is trusted; what is none is derived from the signer. A path [`NOTATION`] is no path.
+/// Files that say what is trusted and expected; what is none is derived from the signer. A path [`NOTATION`] is no path.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustFiles {
     /// Trust policy file.
     pub policy: Option<PathBuf>,
     /// PEM file or truststore directory.
     pub store: Option<PathBuf>,
+    /// Expectations file; never derived.
+    pub expect: Option<PathBuf>,
 }
 
 /// What a command does with the signer that is named.
@@ -115,6 +128,7 @@ pub(in crate::cli) fn asked(
         trust: TrustFiles {
             policy: trust.trust_policy,
             store: trust.trust_store,
+            expect: None,
         },
     })
 }

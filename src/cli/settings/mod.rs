@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::{
-    Cli, Command, DemoArgs, ExplainArgs, InspectArgs, ProvenanceArgs, RunArgs, ServiceArgs, TargetsArgs,
-    TaskArgs, TrustArgs, VerifyArgs,
+    Cli, Command, DemoArgs, DownloadArgs, ExplainArgs, InspectArgs, ProvenanceArgs, RunArgs, ServiceArgs,
+    TargetsArgs, TaskArgs, TrustArgs, VerifyArgs,
 };
 use super::error::CliError;
 use super::images::{ImageText, images, needs_allow};
@@ -54,6 +54,8 @@ pub enum Settings {
     Inspect(Box<InspectSettings>),
     /// Say why an image counts as signed, or does not.
     Explain(Box<ExplainSettings>),
+    /// Write attestations to files.
+    Download(Box<DownloadSettings>),
     /// List what would be acted on.
     Targets(Box<TargetsSettings>),
     /// Print a document.
@@ -135,6 +137,19 @@ pub struct ExplainSettings {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// What `download` needs.
+#[derive(Debug)]
+pub struct DownloadSettings {
+    /// The image, and what it is judged by.
+    pub asked: Asked,
+    /// Where files are written.
+    pub to: PathBuf,
+    /// Longest time for the whole.
+    pub timeout: Duration,
+    /// The form of standard output.
+    pub format: Format,
+}
+
 /// What `targets` needs.
 #[derive(Debug)]
 pub struct TargetsSettings {
@@ -201,6 +216,10 @@ pub(super) fn settings(cli: Cli, origins: Origins, warnings: Vec<String>) -> Res
             let look = look(&args.inspect.look, &origins)?;
             (Settings::Explain(Box::new(explain(args, &origins)?)), look)
         }
+        Command::Download(args) => {
+            let look = look(&args.show.look, &origins)?;
+            (Settings::Download(Box::new(download(args, &origins)?)), look)
+        }
         Command::Targets(args) => {
             let look = look(&args.look, &origins)?;
             (Settings::Targets(Box::new(targets(args, &origins)?)), look)
@@ -226,7 +245,7 @@ fn demo(args: DemoArgs, origins: &Origins) -> Result<DemoSettings, CliError> {
 
 fn run(args: RunArgs, origins: &Origins) -> Result<RunSettings, CliError> {
     let (judged_by, task) = halves(args.task, origins);
-    let asked = asked(args.images, args.who, judged_by, Need::Signing, origins)?;
+    let asked = asked(args.images, args.who, judged_by, Need::Signing, origins)?.expecting(args.expect);
     needs_allow(&asked.images, &args.allow.allow, origins)?;
     Ok(RunSettings {
         asked,
@@ -247,7 +266,7 @@ fn run(args: RunArgs, origins: &Origins) -> Result<RunSettings, CliError> {
 fn verify(args: VerifyArgs, origins: &Origins) -> Result<VerifySettings, CliError> {
     let (judged_by, task) = halves(args.task, origins);
     Ok(VerifySettings {
-        asked: asked(args.images, args.who, judged_by, Need::Judging, origins)?,
+        asked: asked(args.images, args.who, judged_by, Need::Judging, origins)?.expecting(args.expect),
         recursive: recursive(args.subjects.recursive),
         require_digest: args.subjects.require_digest,
         metadata: metadata(args.metadata.metadata, origins)?,
@@ -268,6 +287,16 @@ fn explain(args: ExplainArgs, origins: &Origins) -> Result<ExplainSettings, CliE
     Ok(ExplainSettings {
         inspect: inspect(args.inspect, origins)?,
         metadata: metadata(args.metadata.metadata, origins)?,
+    })
+}
+
+fn download(args: DownloadArgs, origins: &Origins) -> Result<DownloadSettings, CliError> {
+    let show = inspect(args.show, origins)?;
+    Ok(DownloadSettings {
+        asked: show.asked,
+        to: args.to,
+        timeout: show.timeout,
+        format: show.format,
     })
 }
 

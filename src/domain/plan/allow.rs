@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use crate::base::failure::{Class, Classified};
 use crate::base::foreign::Foreign;
+use crate::base::glob;
 use crate::domain::oci::Repository;
 
 /// A pattern of `host/path`: `*` stands for anything within a segment, `**` for anything.
@@ -40,9 +41,8 @@ impl FromStr for Glob {
         let host = text.split('/').next().unwrap_or_default();
         let has_host = !host.is_empty() && text.contains('/');
         let whole = text == "**" || has_host;
-        // More stars than names have parts serve nothing, and each costs time.
         let stars = text.bytes().filter(|byte| *byte == b'*').count();
-        if whole && text.len() <= GLOB_BYTES && stars <= 16 && text.bytes().all(fits) {
+        if whole && text.len() <= GLOB_BYTES && stars <= glob::STARS && text.bytes().all(fits) {
             Ok(Self(text.to_owned()))
         } else {
             Err(GlobError(Foreign::new(text)))
@@ -53,45 +53,8 @@ impl FromStr for Glob {
 impl Glob {
     /// Whether a `host/path` fits.
     pub fn fits(&self, name: &str) -> bool {
-        fits(self.0.as_bytes(), name.as_bytes())
+        glob::fits(&self.0, name)
     }
-}
-
-/// Row by row over the pattern: which beginnings of the name fit the pattern so far.
-fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    let mut reached: Vec<bool> = std::iter::once(true)
-        .chain(std::iter::repeat_n(false, name.len()))
-        .collect();
-    let mut rest = pattern;
-    loop {
-        rest = match rest {
-            [] => return reached.last() == Some(&true),
-            [b'*', b'*', rest @ ..] => {
-                reached = spread(&reached, name, |_| true);
-                rest
-            }
-            [b'*', rest @ ..] => {
-                reached = spread(&reached, name, |byte| byte != b'/');
-                rest
-            }
-            [byte, rest @ ..] => {
-                let step = reached.iter().zip(name).map(|(at, found)| *at && found == byte);
-                reached = std::iter::once(false).chain(step).collect();
-                rest
-            }
-        };
-    }
-}
-
-/// What is reached when any number of bytes that `may` be passed are passed.
-fn spread(reached: &[bool], name: &[u8], may: impl Fn(u8) -> bool) -> Vec<bool> {
-    let mut last = false;
-    let passed = std::iter::once(None).chain(name.iter().copied().map(Some));
-    let spread = reached.iter().zip(passed).map(|(at, byte)| {
-        last = *at || (last && byte.is_some_and(&may));
-        last
-    });
-    spread.collect()
 }
 
 /// Outside of which nothing is signed.

@@ -162,6 +162,16 @@ fn title(predicate_type: &str) -> &'static str {
     Kind::of_predicate_type(predicate_type).map_or("attestation.json", Kind::title)
 }
 
+/// Whether the one document of a manifest is a Statement, by the type of its layer.
+pub fn is_statement(manifest: &Manifest) -> bool {
+    match manifest.view() {
+        ManifestView::Image(image) => {
+            matches!(image.layers.as_slice(), [layer] if layer.media_type == MediaType::IN_TOTO)
+        }
+        ManifestView::Index(_) => false,
+    }
+}
+
 /// The single document of an attestation about `subject`.
 ///
 /// # Errors

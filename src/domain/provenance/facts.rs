@@ -111,7 +111,7 @@ fn git_uri(uri: &str) -> String {
 }
 
 /// A Git object name in full: SHA-1 or SHA-256, in lower-case hex.
-fn is_commit(text: &str) -> bool {
+pub(crate) fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 

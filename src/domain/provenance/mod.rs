@@ -28,24 +28,31 @@
 
 mod account;
 pub mod attestation_manifest;
+mod attested;
 pub mod claims;
 mod facts;
 mod issuer;
 mod keys;
 mod kind;
 mod level;
+mod member;
 mod parameters;
 mod slsa;
 mod statement;
 mod token;
+mod words;
 
 pub use account::{Account, Contradiction, Runner, Voucher};
+pub use attestation_manifest::PREDICATE_TYPE;
+pub use attested::{Attested, AttestedError};
 pub use claims::{Claims, ClaimsError};
+pub(crate) use facts::is_commit;
 pub use facts::{BuildFacts, BuilderId, Dependency, FactError, MANUAL_BUILD_TYPE, Source};
 pub use issuer::{Issuer, IssuerError};
 pub use keys::{DOCUMENT_BYTES, IssuerKeys, KeysError, read_discovery};
 pub use kind::{Form, Kind, KindError};
 pub use level::{BuildLevel, KeyHolder, LevelError, Supported, supported};
+pub use member::Member;
 pub use parameters::{Parameter, Parameters};
 pub use slsa::{PROVENANCE_PREDICATE, STATEMENT_TYPE, provenance_statement};
 pub use statement::{Statement, StatementError};
@@ -56,7 +63,7 @@ const URI_BYTES: usize = 2_048;
 
 /// Whether a text is an absolute URI by the characters it holds (RFC 3986, 2 and 3.1): a scheme, a colon, and
 /// at least one more character.
-fn is_uri(text: &str) -> bool {
+pub(crate) fn is_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else {
         return false;
     };

@@ -61,7 +61,7 @@ type DigestSet = BTreeMap<String, String>;
 ///
 /// Whatever it says is the word of whoever signed it; [`Statement::read`] believes nothing. Texts are foreign: show
 /// them through [`crate::base::foreign`] only.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     document: Document,
     subjects: Vec<DigestSet>,
@@ -146,21 +146,6 @@ impl Statement {
     /// The commit of the source: the first dependency's `gitCommit`.
     pub fn commit(&self) -> Option<&str> {
         self.text("/buildDefinition/resolvedDependencies/0/digest/gitCommit")
-    }
-
-    /// What people want to know of a provenance, by name: builder, source, commit, run; empty for other predicates.
-    pub fn facts(&self) -> Vec<(&'static str, Foreign)> {
-        let facts = [
-            ("builder", self.builder()),
-            ("build type", self.build_type()),
-            ("source", self.source()),
-            ("commit", self.commit()),
-            ("run", self.invocation_id()),
-        ];
-        facts
-            .into_iter()
-            .filter_map(|(name, text)| Some((name, Foreign::new(text?))))
-            .collect()
     }
 
     /// Whether it claims the same build of the same subjects, so that a repeated run has nothing to add.
@@ -312,19 +297,12 @@ mod tests {
             invocation_id: Some("run 7".to_owned()),
             ..facts()
         });
-        let facts: Vec<_> = statement
-            .facts()
-            .into_iter()
-            .map(|(name, text)| (name, text.raw().to_owned()))
-            .collect();
-        let expected = [
-            ("builder", "https://b.example/1"),
-            ("build type", super::super::MANUAL_BUILD_TYPE),
-            ("source", &format!("https://g.example/r@{COMMIT}")),
-            ("commit", COMMIT),
-            ("run", "run 7"),
-        ];
-        assert_eq!(facts, expected.map(|(name, text)| (name, text.to_owned())));
+        let source = format!("https://g.example/r@{COMMIT}");
+        assert_eq!(statement.builder(), Some("https://b.example/1"));
+        assert_eq!(statement.build_type(), Some(super::super::MANUAL_BUILD_TYPE));
+        assert_eq!(statement.source(), Some(source.as_str()));
+        assert_eq!(statement.commit(), Some(COMMIT));
+        assert_eq!(statement.invocation_id(), Some("run 7"));
     }
 
     #[test]
@@ -336,7 +314,7 @@ mod tests {
             r#"{"runDetails":{"builder":{"id":"x"}}}"#,
         );
         let statement = Statement::read(text.as_bytes()).unwrap();
-        assert_eq!((statement.builder(), statement.facts()), (None, vec![]));
+        assert_eq!((statement.builder(), statement.source()), (None, None));
         assert_eq!(statement.predicate_type(), "https://spdx.dev/Document");
     }
 

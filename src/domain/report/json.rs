@@ -111,6 +111,7 @@ fn attestation(attestation: &AttestationReport) -> Json {
         ("verdict", attestation.verdict.into()),
         ("reason", attestation.reason.as_ref().into()),
         ("madeNow", attestation.made_now.into()),
+        ("file", attestation.file.as_ref().into()),
         (
             "facts",
             Json::Map(

@@ -178,7 +178,9 @@ pub struct AttestationReport {
     pub reason: Option<String>,
     /// Whether this run made it.
     pub made_now: bool,
-    /// Facts for people: builder, source, commit.
+    /// The file that its document was written to.
+    pub file: Option<String>,
+    /// Facts for people: builder, source, commit, …; of others than provenance a summary.
     pub facts: Vec<(&'static str, Foreign)>,
     /// Its own signatures.
     pub signatures: Vec<SignatureReport>,

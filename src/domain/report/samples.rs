@@ -58,6 +58,7 @@ fn provenance(made_now: bool) -> AttestationReport {
         verdict: "accepted",
         reason: None,
         made_now,
+        file: None,
         facts: vec![
             ("builder", Foreign::new("https://ci.example.com/builders/release")),
             ("source", Foreign::new("https://git.example.com/team/web")),

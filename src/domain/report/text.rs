@@ -6,6 +6,7 @@ use super::branches::{legend, lines};
 use super::escape::{clip, plain};
 use super::summary::{SIGNATURES, provenance, signatures};
 use super::{Failure, Finding, Level, RunReport, Standing, TargetReport, TargetState, Verdict};
+use crate::base::foreign::Foreign;
 use crate::domain::plan::Step;
 
 /// How text is to look.
@@ -64,6 +65,7 @@ pub fn render(report: &RunReport, style: Style) -> String {
         text.push_str(&plan(report, target, style));
         text.push_str(&tree(target, style));
         text.push_str(&refused(target, style));
+        text.push_str(&told(report, target, style));
     }
     if report.targets.iter().any(|target| target.tree.is_some()) {
         let _ = writeln!(text, "\n{}", style.paint(Paint::Faint, &legend(report, "   ")));
@@ -224,6 +226,69 @@ fn refused(target: &TargetReport, style: Style) -> String {
         }
     }
     text
+}
+
+/// What each attestation says, where somebody asked to see it.
+fn told(report: &RunReport, target: &TargetReport, style: Style) -> String {
+    let mut text = String::new();
+    let asked = matches!(report.command, "inspect" | "download");
+    for attestation in target.attestations.iter().filter(|_| asked) {
+        let digest = format!(
+            "{}:{}",
+            attestation.digest.algorithm().name(),
+            attestation.digest.short()
+        );
+        let kind = attestation
+            .predicate_type
+            .as_ref()
+            .or(attestation.artifact_type.as_ref());
+        let kind = plain(kind.map_or("attestation", Foreign::raw));
+        let head = style.paint(Paint::Strong, &format!("attestation {digest}"));
+        let reason = attestation
+            .reason
+            .as_deref()
+            .map(|why| format!(": {}", plain(why)));
+        let _ = writeln!(
+            text,
+            "\n{head} {}{}",
+            attestation.verdict,
+            reason.unwrap_or_default()
+        );
+        let _ = writeln!(text, "  type: {kind}");
+        for (name, fact) in &attestation.facts {
+            let _ = writeln!(text, "  {}: {}", in_words(name), plain(fact.raw()));
+        }
+        for signature in attestation
+            .signatures
+            .iter()
+            .filter(|one| one.verdict == "accepted")
+        {
+            let identity = signature.identity.as_ref().map_or("?", Foreign::raw);
+            let at = signature
+                .signed_at
+                .map(|time| format!(", at {time}"))
+                .unwrap_or_default();
+            let _ = writeln!(text, "  signed by: {}{at}", plain(identity));
+        }
+        if let Some(file) = &attestation.file {
+            let _ = writeln!(text, "  written to: {}", plain(file));
+        }
+    }
+    text
+}
+
+/// A fact's name as a sentence about a build would begin.
+fn in_words(fact: &'static str) -> &'static str {
+    match fact {
+        "builder" => "built by",
+        "build type" => "how",
+        "source" => "from",
+        "started" => "when",
+        "event" => "because of",
+        "runner" => "on a machine",
+        "run" => "in the run",
+        other => other,
+    }
 }
 
 /// `repository@digest`, which can be copied into the next command.

@@ -1,12 +1,16 @@
-//! Judging an attestation: it must be a Statement about this image, and a signature over it must be accepted.
+//! Judging an attestation: it must be about this image, and a signature over it must be accepted.
 //!
 //! Neither half is enough: a valid signature over a Statement does not say that the Statement is about this image,
 //! and registries without the referrers API let anyone list another image's validly signed Statement here.
 
+use std::sync::Arc;
+
 use super::{Accepted, Outcome};
 use crate::base::foreign::Foreign;
+use crate::base::limits::STATEMENT_BYTES;
+use crate::base::time::Timestamp;
 use crate::domain::oci::Digest;
-use crate::domain::provenance::Statement;
+use crate::domain::provenance::Attested;
 
 /// Why an attestation does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,10 +21,21 @@ pub enum AttestationFault {
     Undecided,
     /// It is signed, and no signature is accepted.
     Untrusted,
-    /// It is no Statement.
+    /// It is no Statement, nor a document of a kind that is known.
     Malformed,
-    /// It is a Statement about something else.
+    /// It has more bytes than readers accept.
+    TooLarge,
+    /// It is about something else: its Statement, or the manifest that carries it.
     OtherSubject,
+}
+
+/// Why there is no document to judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Undocumented<'a> {
+    /// [`AttestationFault::Malformed`], [`AttestationFault::TooLarge`] or [`AttestationFault::OtherSubject`].
+    pub fault: AttestationFault,
+    /// Why, in words.
+    pub why: &'a str,
 }
 
 /// The verdict on one attestation.
@@ -44,85 +59,106 @@ pub enum AttestationOutcome {
 /// Proof that an attestation is about an image and signed by someone the policy trusts; only [`judge`] makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AcceptedAttestation {
-    predicate_type: Foreign,
+    attested: Arc<Attested>,
     signature: Accepted,
 }
 
 impl AcceptedAttestation {
-    /// The predicate type that the Statement announces.
-    pub fn predicate_type(&self) -> &Foreign {
-        &self.predicate_type
+    /// What it says.
+    pub fn attested(&self) -> &Attested {
+        &self.attested
     }
 
-    /// The signature that was accepted.
+    /// The signature that was accepted; of several the latest.
     pub fn signature(&self) -> &Accepted {
         &self.signature
     }
+
+    /// When it was signed: attested by the signing service, or by the signer's own word where the scheme has no more.
+    pub fn signed_at(&self) -> Option<Timestamp> {
+        signed_at(&self.signature)
+    }
 }
 
-/// Judges one attestation of an image from its Statement (or why there is none) and the verdicts on its signatures;
+fn signed_at(signature: &Accepted) -> Option<Timestamp> {
+    let envelope = signature.envelope();
+    envelope.authentic_signing_time().or(envelope.signing_time())
+}
+
+/// Judges one attestation of an image from its document (or why there is none) and the verdicts on its signatures;
 /// `unjudged` is how many more signatures there are that could not be judged.
+///
+/// The caller has seen to it that the manifest which carries the document refers to the image; a Statement has to name
+/// it besides.
 pub fn judge(
     image: &Digest,
-    statement: Result<&Statement, &str>,
+    document: Result<&Arc<Attested>, Undocumented<'_>>,
     signatures: &[&Outcome],
     unjudged: usize,
 ) -> AttestationOutcome {
-    let rejected = |fault, message: &str, expected: Option<String>, found| AttestationOutcome::Rejected {
-        fault,
-        message: message.to_owned(),
-        expected,
-        found,
+    let attested = match document {
+        Ok(attested) => attested,
+        Err(undocumented) => return without_document(undocumented),
     };
-    let statement = match statement {
-        Ok(statement) => statement,
-        Err(why) => {
-            let found = Some(Foreign::new(why));
-            let expected = Some("an in-toto Statement v1".to_owned());
-            return rejected(
-                AttestationFault::Malformed,
-                "the document is not a Statement",
-                expected,
-                found,
-            );
-        }
-    };
-    if !statement.names(image) {
-        let message = "the Statement is about another image";
-        return rejected(
-            AttestationFault::OtherSubject,
-            message,
-            Some(format!("a subject {image}")),
-            None,
-        );
+    if !attested.may_name(image) {
+        return AttestationOutcome::Rejected {
+            fault: AttestationFault::OtherSubject,
+            message: "the Statement is about another image".to_owned(),
+            expected: Some(format!("a subject {image}")),
+            found: None,
+        };
     }
-    let accepted = signatures.iter().find_map(|outcome| match outcome {
+    let accepted = signatures.iter().filter_map(|outcome| match outcome {
         Outcome::Accepted(accepted) => Some(accepted),
         Outcome::Rejected(_) => None,
     });
-    match accepted {
-        Some(accepted) => AttestationOutcome::Accepted(Box::new(AcceptedAttestation {
-            predicate_type: Foreign::new(statement.predicate_type()),
+    if let Some(accepted) = accepted.max_by_key(|accepted| signed_at(accepted)) {
+        return AttestationOutcome::Accepted(Box::new(AcceptedAttestation {
+            attested: Arc::clone(attested),
             signature: accepted.clone(),
-        })),
-        None if unjudged > 0 => rejected(
+        }));
+    }
+    let (fault, message) = if unjudged > 0 {
+        (
             AttestationFault::Undecided,
             "no signature over the attestation is accepted, and not all could be judged",
-            None,
-            None,
-        ),
-        None if signatures.is_empty() => rejected(
-            AttestationFault::Unsigned,
-            "nobody signed the attestation",
-            None,
-            None,
-        ),
-        None => rejected(
+        )
+    } else if signatures.is_empty() {
+        (AttestationFault::Unsigned, "nobody signed the attestation")
+    } else {
+        (
             AttestationFault::Untrusted,
             "no signature over the attestation is accepted",
-            None,
-            None,
+        )
+    };
+    AttestationOutcome::Rejected {
+        fault,
+        message: message.to_owned(),
+        expected: None,
+        found: None,
+    }
+}
+
+fn without_document(undocumented: Undocumented<'_>) -> AttestationOutcome {
+    let (message, expected) = match undocumented.fault {
+        AttestationFault::TooLarge => (
+            "the document is larger than its readers accept",
+            format!("at most {STATEMENT_BYTES} bytes"),
         ),
+        AttestationFault::OtherSubject => (
+            "the manifest of the attestation refers to another image",
+            "a manifest that refers to this image".to_owned(),
+        ),
+        _ => (
+            "the document is not a Statement",
+            "an in-toto Statement v1, or a raw document of its kind".to_owned(),
+        ),
+    };
+    AttestationOutcome::Rejected {
+        fault: undocumented.fault,
+        message: message.to_owned(),
+        expected: Some(expected),
+        found: Some(Foreign::new(undocumented.why)),
     }
 }
 
@@ -145,16 +181,19 @@ mod tests {
     use super::super::testing::{local_header, payload, sign, simple_policy, store, subject, time};
     use super::super::{Requirements, examine};
     use super::*;
+    use crate::domain::provenance::Statement;
     use crate::domain::x509::testing::chain;
 
-    fn statement(about: &Digest) -> Statement {
+    fn statement(about: &Digest) -> Arc<Attested> {
         let text = json!({
             "_type": "https://in-toto.io/Statement/v1",
             "subject": [{"name": "web", "digest": {"sha256": about.hex()}}],
             "predicateType": "https://slsa.dev/provenance/v1",
             "predicate": {},
         });
-        Statement::read(text.to_string().as_bytes()).unwrap()
+        Arc::new(Attested::Statement(
+            Statement::read(text.to_string().as_bytes()).unwrap(),
+        ))
     }
 
     /// A signature over an attestation, judged by a policy that names this signer.
@@ -199,8 +238,17 @@ mod tests {
             panic!("{good:?}")
         };
         let proof = accepted.accepted().unwrap();
-        assert_eq!(proof.predicate_type().raw(), "https://slsa.dev/provenance/v1");
+        assert_eq!(
+            proof.attested().predicate_type(),
+            "https://slsa.dev/provenance/v1"
+        );
         assert_eq!(proof.signature(), signature);
+        let no = |fault| {
+            Err(Undocumented {
+                fault,
+                why: "no JSON",
+            })
+        };
         let faults = [
             (judge(&image, Ok(&about), &[], 0), AttestationFault::Unsigned),
             (judge(&image, Ok(&about), &[], 1), AttestationFault::Undecided),
@@ -211,8 +259,16 @@ mod tests {
                 AttestationFault::OtherSubject,
             ),
             (
-                judge(&image, Err("no JSON"), &[&good], 0),
+                judge(&image, no(AttestationFault::Malformed), &[&good], 0),
                 AttestationFault::Malformed,
+            ),
+            (
+                judge(&image, no(AttestationFault::TooLarge), &[&good], 0),
+                AttestationFault::TooLarge,
+            ),
+            (
+                judge(&image, no(AttestationFault::OtherSubject), &[&good], 0),
+                AttestationFault::OtherSubject,
             ),
         ];
         for (outcome, expected) in faults {

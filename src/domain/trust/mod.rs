@@ -29,6 +29,7 @@ mod candidate;
 mod derived;
 mod dn;
 mod examine;
+pub mod expectation;
 mod identity;
 mod level;
 mod obstacles;

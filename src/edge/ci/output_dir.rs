@@ -24,7 +24,7 @@ impl Classified for OutputError {
     }
 
     fn hint(&self) -> Option<String> {
-        Some("name a directory that can be written with output-dir".to_owned())
+        Some("name a directory that can be written, with output-dir, or with to for downloads".to_owned())
     }
 }
 
@@ -91,6 +91,26 @@ impl OutputDir {
         })
     }
 
+    /// Writes one file where none stands; what stands there stays, and has to be a file of these very bytes.
+    ///
+    /// # Errors
+    /// [`OutputError`] where something else stands there, or it cannot be written.
+    pub fn keep(&self, name: &str, bytes: &[u8]) -> Result<PathBuf, OutputError> {
+        let (temporary, place) = (self.temporary(name), self.path.join(name));
+        let refused = |error: &io::Error| self.error(name, error);
+        let linked = create(&temporary, bytes, self.owner).and_then(|()| fs::hard_link(&temporary, &place));
+        let _ = fs::remove_file(&temporary);
+        match linked {
+            Ok(()) => Ok(place),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && holds(&place, bytes) => Ok(place),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(OutputError {
+                path: place.display().to_string(),
+                problem: "something else stands there, and nothing is overwritten".to_owned(),
+            }),
+            Err(error) => Err(refused(&error)),
+        }
+    }
+
     /// Writes a directory of files, replacing the one that stood there.
     ///
     /// # Errors
@@ -133,6 +153,12 @@ fn led_elsewhere(path: &Path) -> bool {
     let way = path.strip_prefix(&here).unwrap_or(path);
     let mut places = way.ancestors().skip(1);
     way.is_relative() && places.any(Path::is_symlink)
+}
+
+/// Whether a regular file, not a link to one, holds exactly these bytes.
+fn holds(path: &Path, bytes: &[u8]) -> bool {
+    let same_size = |found: fs::Metadata| found.is_file() && found.len() == bytes.len() as u64;
+    fs::symlink_metadata(path).is_ok_and(same_size) && fs::read(path).is_ok_and(|found| found == bytes)
 }
 
 /// Creates a file that was not there and writes it to the disk.

@@ -10,7 +10,8 @@ pub(super) const MISSING: Entry = Entry {
     severity: "7.5",
     precision: Precision::VeryHigh,
     title: "A required attestation is not there",
-    meaning: "The expectations demand an attestation of this predicate type on the image, and none refers to its digest.",
+    meaning: "The expectations demand an attestation of this predicate type, and none of those on the image counts: \
+              either there is none, or none is about the image and signed by somebody the trust policy trusts.",
     fix: "Attach it where the image is built, with `countersign run` for provenance or `countersign attest` for other \
           documents. If it was attached, check that the copy in this repository brought its referrers along.",
 };
@@ -22,8 +23,9 @@ pub(super) const UNSIGNED: Entry = Entry {
     severity: "8.0",
     precision: Precision::VeryHigh,
     title: "An attestation has no valid signature",
-    meaning: "Anybody who may push to the repository could have written this document. Admission controllers that demand \
-              every attestation of a type to be signed refuse the image because of it.",
+    meaning: "It is a provenance, or of a type that the expectations name, and anybody who may push to the repository \
+              could have written it. Admission controllers that demand every attestation of a type to be signed refuse \
+              the image because of it.",
     fix: "Find out who attached it. If it is yours, run `countersign run` or `countersign attest` again, which sign what \
           they attach; if it is not, delete it from the repository.",
 };
@@ -35,8 +37,9 @@ pub(super) const MALFORMED: Entry = Entry {
     severity: "7.0",
     precision: Precision::VeryHigh,
     title: "An attestation cannot be read",
-    meaning: "The artifact does not hold exactly one layer with one JSON object, or the object is not an in-toto Statement \
-              of version 1. The message says what was found instead.",
+    meaning: "The artifact does not hold exactly one layer with one JSON object, or the object is neither an \
+              in-toto Statement of version 1 nor a document of the kind it is announced as. The message says what was \
+              found instead.",
     fix: "Attach the document again with `countersign attest`, which checks it first, and delete the malformed one.",
 };
 
@@ -108,7 +111,8 @@ pub(super) const TOO_OLD: Entry = Entry {
     severity: "5.5",
     precision: Precision::High,
     title: "An attestation is older than allowed",
-    meaning: "The expectations limit the age of this kind of attestation, and the newest acceptable one is older.",
+    meaning: "The expectations limit the age of this kind of attestation, and the signature over it is older, from the \
+              future, or without a time.",
     fix: "Make the document anew, for instance by scanning the image again, and attach it with `countersign attest`.",
 };
 
@@ -119,8 +123,9 @@ pub(super) const CONDITION_FAILED: Entry = Entry {
     severity: "7.5",
     precision: Precision::High,
     title: "An attestation does not say what is expected",
-    meaning: "The attestation is genuine, but a condition of the expectations does not hold for what it says. The message \
-              names the member, the value expected and the value found.",
+    meaning: "The attestation is genuine, but its workflow, event or runner, or a member that a condition of the \
+              expectations names, is not what is expected. The message names the member, and the finding the value \
+              expected and the value found; what is not there does not hold.",
     fix: "Look at what the attestation says and change the build or the image until it can truthfully say what is expected.",
 };
 

@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 
 use super::Level;
 use crate::domain::trust::Reason;
+use crate::domain::trust::expectation::Lack;
 
 pub use notice::Notice;
 
@@ -150,6 +151,18 @@ rules! {
 }
 
 impl Rule {
+    /// The rule that an unmet expectation is an instance of.
+    pub const fn of_lack(lack: Lack) -> Self {
+        match lack {
+            Lack::Missing => Self::AttestationMissing,
+            Lack::TooOld => Self::AttestationTooOld,
+            Lack::Builder => Self::BuilderUntrusted,
+            Lack::Source => Self::SourceMismatch,
+            Lack::Condition => Self::AttestationConditionFailed,
+            Lack::Level => Self::BuildLevelBelowMinimum,
+        }
+    }
+
     /// The rule that a reason for refusing a signature falls under.
     pub const fn of_refusal(reason: Reason) -> Self {
         match reason {

@@ -11,7 +11,7 @@ use crate::cli::{
     TaskSettings, TrustFiles, Untrusted,
 };
 use crate::edge::layout::demo_image;
-use crate::job::{Concurrency, Recursive};
+use crate::job::{Concurrency, Images, Recursive};
 
 /// Who "built" the demo image.
 const BUILDER: &str = "https://github.com/countersign/countersign/demo";
@@ -58,6 +58,8 @@ fn run_settings(settings: &DemoSettings, image: &str) -> Result<RunSettings, Cau
         untrusted: Untrusted::Skip,
         metadata: std::collections::BTreeMap::new(),
         minimum_build_level: None,
+        signs: Images::Sign,
+        predicates: Vec::new(),
         provenance: ProvenanceWish::Auto {
             builder: Some(parsed(BUILDER)?),
             source: Some(parsed(SOURCE)?),

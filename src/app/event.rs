@@ -8,7 +8,11 @@ use crate::domain::report::{TargetReport, TargetState, Verdict};
 use crate::edge::ci::Standing;
 
 /// None where the event may sign; else what is left behind instead.
-pub(super) fn may_sign(settings: &RunSettings, scene: &Scene<'_>) -> Result<Option<Finished>, Cause> {
+pub(super) fn may_sign(
+    command: &'static str,
+    settings: &RunSettings,
+    scene: &Scene<'_>,
+) -> Result<Option<Finished>, Cause> {
     match (scene.host.standing(scene.environment), settings.untrusted) {
         (Standing::Trusted, _) => Ok(None),
         (Standing::Refused(cause), _) => Err(cause),
@@ -19,16 +23,21 @@ pub(super) fn may_sign(settings: &RunSettings, scene: &Scene<'_>) -> Result<Opti
         }),
         (Standing::Untrusted(why), Untrusted::Skip) => {
             scene.writer.warning(&format!("nothing is signed: {why}"));
-            skipped(settings, why, scene).map(Some)
+            skipped(command, settings, why, scene).map(Some)
         }
     }
 }
 
 /// The images that would have been signed, and why none is.
-fn skipped(settings: &RunSettings, why: &str, scene: &Scene<'_>) -> Result<Finished, Cause> {
+fn skipped(
+    command: &'static str,
+    settings: &RunSettings,
+    why: &str,
+    scene: &Scene<'_>,
+) -> Result<Finished, Cause> {
     let asked = &settings.asked;
     let targets = images::asked(asked, scene)?;
-    let mut finished = Finished::empty("run", Verdict::SkippedUntrusted);
+    let mut finished = Finished::empty(command, Verdict::SkippedUntrusted);
     finished.report.targets = targets
         .into_iter()
         .map(|target| TargetReport {

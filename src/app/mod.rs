@@ -32,6 +32,7 @@ mod listen;
 mod logins;
 mod network;
 mod overrides;
+mod predicates;
 mod printed;
 mod publish;
 mod run;
@@ -123,7 +124,8 @@ async fn dispatch(invocation: Invocation, scene: &Scene<'_>) -> Result<u8, Cause
     let origins = &invocation.origins;
     match invocation.settings {
         Settings::Demo(settings) => demo::demo(&settings, origins, scene).await,
-        Settings::Run(settings) => run::run(&settings, origins, scene).await,
+        Settings::Run(settings) => run::run("run", &settings, origins, scene).await,
+        Settings::Attest(settings) => run::run("attest", &settings, origins, scene).await,
         Settings::Verify(settings) => verify::verify(&settings, scene).await,
         Settings::Inspect(settings) => inspect::inspect(&settings, scene).await,
         Settings::Download(settings) => download::download(&settings, scene).await,

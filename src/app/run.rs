@@ -1,4 +1,4 @@
-//! `countersign run`: the main job.
+//! `countersign run`: the main job; and `countersign attest`, the part of it that attaches documents.
 
 use super::asked::Named;
 use super::derive::Deriving;
@@ -7,7 +7,7 @@ use super::services::Services;
 use super::signer::{AnySigner, local_key};
 use super::trust::Loaded;
 use super::watch::Watch;
-use super::{Scene, allow, claims, derive, event, trust};
+use super::{Scene, allow, claims, derive, event, predicates, trust};
 use crate::base::failure::{Cause, Class};
 use crate::cli::{Origins, RunSettings};
 use crate::domain::trust::DerivedTrust;
@@ -15,10 +15,15 @@ use crate::edge::ci::Host;
 use crate::edge::local_key::LocalKey;
 use crate::job::{self, RunJob, Surroundings};
 
-pub(super) async fn run(settings: &RunSettings, origins: &Origins, scene: &Scene<'_>) -> Result<u8, Cause> {
-    publishing("run", &settings.task.report, scene, async {
-        match event::may_sign(settings, scene)? {
-            None => work("run", settings, origins, scene).await,
+pub(super) async fn run(
+    command: &'static str,
+    settings: &RunSettings,
+    origins: &Origins,
+    scene: &Scene<'_>,
+) -> Result<u8, Cause> {
+    publishing(command, &settings.task.report, scene, async {
+        match event::may_sign(command, settings, scene)? {
+            None => work(command, settings, origins, scene).await,
             Some(skipped) => Ok(skipped),
         }
     })
@@ -34,6 +39,7 @@ pub(super) async fn work(
 ) -> Result<Finished, Cause> {
     let named = Named::read(&settings.asked, scene)?;
     allow::check(settings, named.profile.as_ref(), &named.targets)?;
+    let predicates = predicates::read(&settings.predicates, scene)?;
     let created = claims::created(scene)?;
     let watch = Watch::new(scene);
     let asks = claims::wanted(&settings.provenance, scene) || settings.asked.key.is_none();
@@ -50,8 +56,10 @@ pub(super) async fn work(
         resign: settings.resign,
         dry_run: settings.dry_run,
         metadata: settings.metadata.clone(),
+        images: settings.signs,
         provenance,
         minimum_build_level: settings.minimum_build_level,
+        predicates,
         created,
         trust: loaded.trust,
         repository: settings.asked.repository.clone(),

@@ -1,11 +1,87 @@
-//! Making the provenance of one image: its Statement, its manifest, and the time it carries.
+//! Making the attestations of one image: their documents, their manifests, and the time they carry.
 
 use super::resolve::Unit;
 use crate::base::failure::Cause;
 use crate::base::time::Timestamp;
-use crate::domain::oci::{ArtifactType, Blob, Digest, Manifest, MediaType, Subject};
+use crate::domain::oci::{ArtifactType, Blob, Digest, Manifest, Subject};
 use crate::domain::provenance::attestation_manifest::{self, Attachment};
-use crate::domain::provenance::{BuildFacts, PROVENANCE_PREDICATE, provenance_statement};
+use crate::domain::provenance::{
+    Attested, BuildFacts, Kind, PROVENANCE_PREDICATE, Predicate, provenance_statement,
+};
+
+/// One attestation that a run wants on an image.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Wish<'a> {
+    /// A provenance that says this.
+    Provenance(&'a BuildFacts),
+    /// A document that was given.
+    Document(&'a Predicate),
+}
+
+impl Wish<'_> {
+    /// What people call it.
+    pub(super) fn what(&self) -> String {
+        match self {
+            Self::Provenance(_) => Kind::Provenance.name().to_owned(),
+            Self::Document(predicate) => {
+                let choice = predicate.choice();
+                let usual = choice.kind().map(Kind::artifact_type);
+                if usual.is_some_and(|usual| usual == choice.artifact_type()) {
+                    choice.name().to_owned()
+                } else {
+                    format!("{}@{}", choice.name(), choice.artifact_type())
+                }
+            }
+        }
+    }
+
+    /// What kind of predicate it carries: a URI.
+    pub(super) fn predicate_type(&self) -> &str {
+        match self {
+            Self::Provenance(_) => PROVENANCE_PREDICATE,
+            Self::Document(predicate) => predicate.predicate_type(),
+        }
+    }
+
+    /// What its manifest says it carries.
+    pub(super) fn artifact_type(&self) -> ArtifactType {
+        match self {
+            Self::Provenance(_) => ArtifactType::PROVENANCE,
+            Self::Document(predicate) => predicate.choice().artifact_type(),
+        }
+    }
+
+    /// The document about a unit, with everything that says what it is.
+    fn attachment(&self, unit: &Unit, names: &[String]) -> Attachment {
+        let entries = entries(unit, names);
+        match self {
+            Self::Provenance(facts) => {
+                Attachment::of(Kind::Provenance, provenance_statement(&entries, facts))
+            }
+            Self::Document(predicate) => predicate.attachment(&entries),
+        }
+    }
+
+    /// Whether what an attestation says is what this run would say.
+    pub(super) fn is_met_by(&self, found: &Attested, unit: &Unit, names: &[String]) -> bool {
+        match self {
+            Self::Provenance(facts) => {
+                let entries = entries(unit, names);
+                let statement = found.statement();
+                statement.is_some_and(|statement| statement.claims_same(&entries, facts))
+            }
+            Self::Document(_) => {
+                let made = ready(unit, names, *self, Timestamp::from_unix(0)).ok();
+                let document = made
+                    .as_ref()
+                    .and_then(|made| Some((&made.manifest, made.blobs.first()?)));
+                document.is_some_and(|(manifest, document)| {
+                    Attested::read(manifest, document.bytes()).is_ok_and(|wanted| wanted == *found)
+                })
+            }
+        }
+    }
+}
 
 /// An attestation that may be pushed once its signature is there.
 #[derive(Clone, Debug)]
@@ -17,7 +93,7 @@ pub(super) struct ReadyAttestation {
 
 /// The entries that every Statement about an image carries: the image by each of its names, then what it holds for
 /// each platform.
-pub(super) fn entries(unit: &Unit, names: &[String]) -> Vec<(String, Digest)> {
+fn entries(unit: &Unit, names: &[String]) -> Vec<(String, Digest)> {
     let digests =
         std::iter::once(unit.subject.digest()).chain(unit.children.iter().map(|child| &child.digest));
     digests
@@ -28,19 +104,14 @@ pub(super) fn entries(unit: &Unit, names: &[String]) -> Vec<(String, Digest)> {
 /// Builds the attestation; the same inputs give the same bytes and so the same digest.
 ///
 /// # Errors
-/// When the Statement is larger than admission controllers read.
+/// When the document is larger than admission controllers read.
 pub(super) fn ready(
     unit: &Unit,
     names: &[String],
-    facts: &BuildFacts,
+    wish: Wish<'_>,
     created: Timestamp,
 ) -> Result<ReadyAttestation, Cause> {
-    let attachment = Attachment {
-        artifact_type: ArtifactType::PROVENANCE,
-        layer_type: MediaType::IN_TOTO,
-        predicate_type: PROVENANCE_PREDICATE.to_owned(),
-        bytes: provenance_statement(&entries(unit, names), facts),
-    };
+    let attachment = wish.attachment(unit, names);
     let written = attestation_manifest::write(&attachment, unit.subject.descriptor(), created);
     let (manifest, blobs) = written.map_err(|error| Cause::of(&error))?;
     let subject = Subject::of(unit.subject.place().clone(), &manifest);

@@ -28,8 +28,8 @@ struct Source {
 pub(super) struct Elsewhere {
     /// Signatures by subject, each with the time it was made.
     signatures: HashMap<Digest, (Source, Timestamp)>,
-    /// Provenances by image.
-    provenances: HashMap<Digest, Source>,
+    /// Attestations by image and what they are.
+    attestations: HashMap<(Digest, String), Source>,
 }
 
 impl Elsewhere {
@@ -51,13 +51,19 @@ impl Elsewhere {
         }
     }
 
-    /// Notes a provenance that says what this run would say, and the signatures on it.
-    pub(super) fn attested(&mut self, image: &Subject, found: &ObservedAttestation, signer: &SignerIdentity) {
+    /// Notes an attestation that says what this run would say, and the signatures on it.
+    pub(super) fn attested(
+        &mut self,
+        (image, what): (&Subject, String),
+        found: &ObservedAttestation,
+        signer: &SignerIdentity,
+    ) {
         let source = Source {
             place: image.place().clone(),
             manifest: found.descriptor.clone(),
         };
-        self.provenances.entry(image.digest().clone()).or_insert(source);
+        let key = (image.digest().clone(), what);
+        self.attestations.entry(key).or_insert(source);
         self.signed(image.place(), &found.signatures, signer);
     }
 
@@ -90,9 +96,14 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         })
     }
 
-    /// Our provenance of an image, as it stands in another place.
-    pub(super) async fn provenance_elsewhere(&self, image: &Subject) -> Option<ReadyAttestation> {
-        let source = self.elsewhere.get()?.provenances.get(image.digest())?;
+    /// Our attestation of an image, as it stands in another place.
+    pub(super) async fn attestation_elsewhere(
+        &self,
+        image: &Subject,
+        what: String,
+    ) -> Option<ReadyAttestation> {
+        let key = (image.digest().clone(), what);
+        let source = self.elsewhere.get()?.attestations.get(&key)?;
         let manifest = self.manifest_of(source, image).await?;
         let layer = attestation_manifest::document_of(&manifest, image.descriptor()).ok()?;
         let blobs = self.blobs_of(source, &manifest, &layer, limits::STATEMENT_BYTES);

@@ -52,8 +52,8 @@ pub use inspect::inspect;
 pub use name::{ImageInput, NameError, NameProblem, Naming, Part, name_targets};
 pub use run::run;
 pub use settings::{
-    BuildLevel, BuilderId, Concurrency, ExplainJob, GivenPolicy, InspectJob, Issuer, Provenance, Recursive,
-    RunJob, Source, Surroundings, Target, Trust, VerifyJob,
+    BuildLevel, BuilderId, Concurrency, ExplainJob, GivenPolicy, Images, InspectJob, Issuer, PredicateChoice,
+    Provenance, Recursive, RunJob, Source, Surroundings, Target, Trust, VerifyJob,
 };
 pub use stop::{Signal, Stop, Stopper, stop_channel};
 pub use targets::{ListedTarget, list_targets, resolve_targets, targets_json, targets_matrix, targets_text};

@@ -11,7 +11,7 @@ use crate::base::limits;
 use crate::domain::notary::signature_manifest;
 use crate::domain::oci::{Descriptor, Digest, Manifest, MediaType, Place, Subject};
 use crate::domain::provenance::attestation_manifest::{self, AttestationManifestError};
-use crate::domain::provenance::{Attested, Kind, PREDICATE_TYPE};
+use crate::domain::provenance::{self, Attested, Kind, PREDICATE_TYPE};
 use crate::domain::trust::Outcome;
 use crate::domain::trust::attestation::{
     self, AcceptedAttestation, AttestationFault, AttestationOutcome, Undocumented,
@@ -339,7 +339,7 @@ enum Role {
 /// `BuildKit` refers to a platform's manifest belong to the image itself (BuildKit, "Attestation storage").
 fn is_attestation(manifest: &Manifest) -> bool {
     let artifact_type = manifest.artifact_type();
-    artifact_type.is_some_and(|own| Kind::of_artifact_type(own).is_some())
+    provenance::announced(manifest).is_some()
         || (artifact_type.is_none_or(|own| own.as_str() != BUILDKIT)
             && attestation_manifest::is_statement(manifest))
 }

@@ -1,13 +1,14 @@
 //! Deleting what a run has replaced: an older attestation of the same kind that is ours, and its signature.
 
+use super::attest::Wish;
 use super::judge::Judged;
 use super::observe::{Observed, ObservedAttestation};
 use super::run::{Looked, Run};
 use crate::base::failure::{Cause, Class};
-use crate::domain::oci::Place;
+use crate::domain::oci::{Descriptor, Manifest, MediaType, Place};
 use crate::domain::plan::Action;
+use crate::domain::provenance::Attested;
 use crate::domain::report::{Finding, Level, Rule};
-use crate::domain::trust::Accepted;
 use crate::seams::{Observer, OwnReferrer, Revocation, Signer, WriteStore};
 
 impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
@@ -22,7 +23,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let place = looked.unit.subject.place();
         let mut notes = Vec::new();
         for action in actions {
-            let Action::Remove { older } = action else {
+            let Action::Remove { older, .. } = action else {
                 continue;
             };
             let found = observed
@@ -76,8 +77,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     async fn delete_one(
         &self,
         place: &Place,
-        descriptor: &crate::domain::oci::Descriptor,
-        prove: impl FnOnce(&crate::domain::oci::Manifest) -> Option<OwnReferrer>,
+        descriptor: &Descriptor,
+        prove: impl FnOnce(&Manifest) -> Option<OwnReferrer>,
     ) -> Result<(), Cause> {
         let store = self.judge.store;
         let deleted = async {
@@ -92,19 +93,24 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         }
     }
 
-    /// Our attestations of a predicate type on an image, accepted.
+    /// Our attestations on an image of the kind that is wanted, accepted. Lists may lose or change the artifact type;
+    /// only another one of an attestation rules it out.
     pub(super) fn own<'a>(
         &'a self,
         observed: &'a Observed,
-        predicate_type: &'a str,
-    ) -> impl Iterator<Item = &'a ObservedAttestation> {
-        let ours = |accepted: &Accepted| self.signings.identity().made(accepted);
-        observed.attestations.iter().filter(move |found| {
-            let accepted = found.outcome.accepted();
-            accepted.is_some_and(|accepted| {
-                accepted.attested().predicate_type() == predicate_type && ours(accepted.signature())
-            })
-        })
+        wish: Wish<'_>,
+    ) -> Vec<(&'a ObservedAttestation, &'a Attested)> {
+        let (predicate_type, artifact_type) = (wish.predicate_type(), wish.artifact_type());
+        let listed_so = |found: &ObservedAttestation| {
+            let listed = found.descriptor.artifact_type.as_ref();
+            listed.is_none_or(|listed| *listed == artifact_type || *listed == MediaType::EMPTY)
+        };
+        let own = observed.attestations.iter().filter(|found| listed_so(found));
+        let own = own.filter_map(|found| Some((found, found.outcome.accepted()?)));
+        let own = own.filter(|(_, accepted)| self.signings.identity().made(accepted.signature()));
+        own.map(|(found, accepted)| (found, accepted.attested()))
+            .filter(|(_, attested)| attested.predicate_type() == predicate_type)
+            .collect()
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::ahead::{Ahead, Wishes};
-use super::attest;
+use super::attest::Wish;
 use super::build::Build;
 use super::elsewhere::Elsewhere;
 use super::ended::Ended;
@@ -25,12 +25,11 @@ use super::standing::Demand;
 use super::tags::{self, Stray};
 use super::tell::{self, Assessment, MadeNow};
 use super::write::Written;
-use super::{Backends, RunJob, Stop, Surroundings, Target, scope};
+use super::{Backends, Images, RunJob, Stop, Surroundings, Target, scope};
 use crate::base::failure::Cause;
 use crate::base::foreign::{Foreign, quote};
 use crate::domain::oci::Digest;
-use crate::domain::plan::{self, Action, Found, Step, Wanted};
-use crate::domain::provenance::{BuildFacts, PROVENANCE_PREDICATE};
+use crate::domain::plan::{self, Action, Found, FoundAttestation, Step, Wanted};
 use crate::domain::report::{Event, Failure, Finding, Rule, RunReport, TargetReport, TargetState, Verdict};
 use crate::domain::trust::Accepted;
 use crate::seams::{Observer, Revocation, Signer, SignerIdentity, WriteStore};
@@ -194,8 +193,10 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                 elsewhere.signed(subject.place(), &looked.observed.signatures, signer);
             }
             let names = names.get(subject.digest()).map(Vec::as_slice);
-            if let Some(found) = self.standing_provenance(looked, names.unwrap_or_default()) {
-                elsewhere.attested(subject, found, signer);
+            for wish in self.wishes(looked) {
+                if let Some(found) = self.standing_for(looked, wish, names.unwrap_or_default()) {
+                    elsewhere.attested((subject, wish.what()), found, signer);
+                }
             }
         }
         elsewhere
@@ -257,6 +258,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             if let Some(root) = units.first().filter(|root| !root.strays.is_empty()) {
                 return Ok(vec![First::astray(target, root, &progress)]);
             }
+            self.check_subjects(&units)?;
             progress.begin(Step::Observe);
             let looked = pool::each(units, pool::PER_TARGET, async |unit| {
                 let scope = scope(unit.subject.place(), self.job.repository.as_ref());
@@ -282,6 +284,17 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         progress
             .guard(self.job.concurrency.timeout, self.stop, work)
             .await
+    }
+
+    /// Refuses Statements that were given about something else, before anything is written.
+    fn check_subjects(&self, units: &[Unit]) -> Result<(), Cause> {
+        for unit in units.iter().filter(|unit| unit.root) {
+            for predicate in &self.job.predicates {
+                let checked = predicate.check_subject(unit.subject.digest());
+                checked.map_err(|error| Cause::of(&error))?;
+            }
+        }
+        Ok(())
     }
 
     async fn act(&self, looked: &Looked, names: &[String], failed: &Cell<bool>) -> Ended {
@@ -360,54 +373,58 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     }
 
     fn plan(&self, looked: &Looked, names: &[String]) -> Vec<Action> {
-        let facts = self.facts(looked);
         let ours = |accepted: &Accepted| self.signings.identity().made(accepted);
         let accepted = looked.observed.signatures.iter().filter_map(Judged::accepted);
         let signature = accepted
             .filter(|accepted| ours(accepted))
             .map(|accepted| accepted.signature().clone())
             .next();
-        let provenance = self.standing_provenance(looked, names);
-        let provenance = provenance.map(|found| found.descriptor.digest.clone());
-        let own = self.own(&looked.observed, PROVENANCE_PREDICATE);
-        let own = own.map(|found| &found.descriptor.digest);
+        let attestations = self.wishes(looked).into_iter().map(|wish| {
+            let standing = self.standing_for(looked, wish, names);
+            let standing = standing.map(|found| &found.descriptor.digest);
+            let own = self.own(&looked.observed, wish).into_iter();
+            let own = own.map(|(found, _)| &found.descriptor.digest);
+            FoundAttestation {
+                what: wish.what(),
+                standing: standing.cloned(),
+                older: own.filter(|digest| Some(*digest) != standing).cloned().collect(),
+            }
+        });
         let found = Found {
             digest: looked.unit.subject.digest().clone(),
             signature,
-            older: own
-                .filter(|digest| Some(*digest) != provenance.as_ref())
-                .cloned()
-                .collect(),
-            provenance,
+            attestations: attestations.collect(),
         };
-        plan::plan(
-            &found,
-            Wanted {
-                resign: self.job.resign,
-                provenance: facts.is_some(),
-            },
-        )
+        let wanted = Wanted {
+            sign: self.job.images == Images::Sign,
+            resign: self.job.resign,
+        };
+        plan::plan(&found, wanted)
     }
 
-    /// A provenance of ours that claims what this run would claim, whichever run wrote it.
-    fn standing_provenance<'a>(
+    /// An attestation of ours that says what this run would say, whichever run wrote it.
+    fn standing_for<'a>(
         &'a self,
         looked: &'a Looked,
+        wish: Wish<'_>,
         names: &[String],
     ) -> Option<&'a ObservedAttestation> {
-        let facts = self.facts(looked)?;
-        let entries = attest::entries(&looked.unit, names);
-        self.own(&looked.observed, PROVENANCE_PREDICATE).find(|found| {
-            let accepted = found.outcome.accepted();
-            let statement = accepted.and_then(|accepted| accepted.attested().statement());
-            statement.is_some_and(|statement| statement.claims_same(&entries, facts))
-        })
+        let mut own = self.own(&looked.observed, wish).into_iter();
+        let same = own.find(|(_, attested)| wish.is_met_by(attested, &looked.unit, names));
+        same.map(|(found, _)| found)
     }
 
-    /// What is to be attested about a unit: the build's facts for what was named, nothing for what is inside it.
-    pub(super) fn facts(&self, looked: &Looked) -> Option<&BuildFacts> {
-        let build = self.build.get().filter(|_| looked.unit.root)?;
-        Some(&build.account.facts)
+    /// What is to be attested about a unit: everything for what was named, nothing for what is inside it.
+    pub(super) fn wishes(&self, looked: &Looked) -> Vec<Wish<'_>> {
+        if !looked.unit.root {
+            return Vec::new();
+        }
+        let provenance = self
+            .build
+            .get()
+            .map(|build| Wish::Provenance(&build.account.facts));
+        let documents = self.job.predicates.iter().map(Wish::Document);
+        provenance.into_iter().chain(documents).collect()
     }
 
     /// Reads the tags again: between resolving and here somebody may have moved one.
@@ -432,7 +449,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     ) -> Ended {
         let made = self.made.borrow();
         let demand = Demand::Written {
-            provenance: self.facts(looked).is_some(),
+            signature: self.job.images == Images::Sign,
+            provenance: looked.unit.root && self.build.get().is_some(),
         };
         let Assessment {
             mut report,

@@ -7,8 +7,8 @@ use super::build::Promise;
 use crate::base::foreign::Foreign;
 use crate::base::time::Timestamp;
 use crate::domain::oci::{Digest, ImageRef, Repository, Tag};
-use crate::domain::provenance::Account;
-pub use crate::domain::provenance::{BuildLevel, BuilderId, Issuer, Source};
+use crate::domain::provenance::{Account, Predicate};
+pub use crate::domain::provenance::{BuildLevel, BuilderId, Issuer, PredicateChoice, Source};
 use crate::domain::report::Checked;
 use crate::domain::trust::expectation::Expectations;
 use crate::domain::trust::{Applicable, DerivedTrust, Requirements, TrustPolicyDocument, TrustStore};
@@ -57,6 +57,15 @@ pub enum Surroundings {
     Terminal,
     /// In a job of a CI system, whose steps share everything: a local key is worth a note there.
     Ci,
+}
+
+/// What becomes of the images themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Images {
+    /// They are signed.
+    Sign,
+    /// Only what is attached to them is.
+    Leave,
 }
 
 /// Whether a provenance is attached, and what it says.
@@ -163,7 +172,7 @@ impl Trust {
     }
 }
 
-/// The main job: resolve, plan, sign, push, attest, sign the attestation, verify, report.
+/// The main job, or the part of it that attests: resolve, plan, sign, push, attest, sign the attestation, verify, report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunJob {
     /// The command's name in the report: `run` or `demo`.
@@ -180,10 +189,14 @@ pub struct RunJob {
     pub dry_run: bool,
     /// Pairs put into the signed payload.
     pub metadata: BTreeMap<String, String>,
+    /// What becomes of the images themselves.
+    pub images: Images,
     /// What is attested.
     pub provenance: Provenance,
     /// The SLSA build level that the evidence has to support.
     pub minimum_build_level: Option<BuildLevel>,
+    /// What else is attested: no two of one kind.
+    pub predicates: Vec<Predicate>,
     /// When the attestation says it was made (`SOURCE_DATE_EPOCH`); none takes the image's own time.
     pub created: Option<Timestamp>,
     /// What the result is held against.

@@ -144,9 +144,18 @@ pub(super) enum Demand {
     /// What this run wrote has to be, and a provenance has to be there where one was asked for; what others attached
     /// is their affair.
     Written {
+        /// Whether the image itself was to be signed.
+        signature: bool,
         /// Whether a provenance was asked for.
         provenance: bool,
     },
+}
+
+impl Demand {
+    /// Whether the image itself has to be signed.
+    pub(super) fn of_image(self) -> bool {
+        !matches!(self, Self::Written { signature: false, .. })
+    }
 }
 
 /// What is wrong with attestations: what stands in the way of the image, and what is only said.
@@ -178,7 +187,7 @@ pub(super) fn weigh(attestations: &[ObservedAttestation], demand: Demand, made: 
                     Demand::Found => {
                         is_foreign(attestation) && has_accepted_of_same_type(attestations, attestation)
                     }
-                    Demand::Written { provenance } => {
+                    Demand::Written { provenance, .. } => {
                         !provenance || has_accepted(attestations, PROVENANCE_PREDICATE)
                     }
                 });
@@ -188,7 +197,7 @@ pub(super) fn weigh(attestations: &[ObservedAttestation], demand: Demand, made: 
             weighed.obstacles.push(obstacle);
         }
     }
-    weighed.provenance_missing = demand == Demand::Written { provenance: true }
+    weighed.provenance_missing = matches!(demand, Demand::Written { provenance: true, .. })
         && weighed.obstacles.is_empty()
         && !has_accepted(attestations, PROVENANCE_PREDICATE);
     weighed

@@ -36,7 +36,8 @@ pub(super) struct Assessment {
 /// Weighs what was observed on a unit against what the command demands of it.
 pub(super) fn assess(unit: &Unit, observed: &Observed, demand: Demand, made: &MadeNow) -> Assessment {
     let (mut obstacles, asides) = if observed.judged {
-        obstacles(unit, observed, weigh(&observed.attestations, demand, made))
+        let (of_image, weighed) = (demand.of_image(), weigh(&observed.attestations, demand, made));
+        obstacles(unit, observed, of_image, weighed)
     } else {
         Default::default()
     };
@@ -141,8 +142,14 @@ pub(super) fn find_again(unit: &Unit, observed: &Observed, written: &[Digest]) -
 }
 
 /// What stands in the way of a unit, and what is only said.
-fn obstacles(unit: &Unit, observed: &Observed, weighed: Weighed) -> (Vec<Obstacle>, Vec<Obstacle>) {
+fn obstacles(
+    unit: &Unit,
+    observed: &Observed,
+    of_image: bool,
+    weighed: Weighed,
+) -> (Vec<Obstacle>, Vec<Obstacle>) {
     let signature = match standing(&observed.signatures) {
+        _ if !of_image => None,
         Standing::Good => None,
         Standing::Absent => Some(absent(
             unit,

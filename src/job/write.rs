@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::ahead::Wishes;
-use super::attest::{self, ReadyAttestation};
+use super::attest::{self, ReadyAttestation, Wish};
 use super::judge::Judged;
+use super::pool;
 use super::progress::Progress;
 use super::run::{Looked, Run};
 use super::scope;
@@ -17,7 +18,7 @@ use crate::base::time::Timestamp;
 use crate::domain::notary::signature_manifest;
 use crate::domain::oci::{Digest, Subject};
 use crate::domain::plan::{Action, Step};
-use crate::domain::provenance::{BuildFacts, attestation_manifest};
+use crate::domain::provenance::attestation_manifest;
 use crate::seams::{Observer, Revocation, Signer, WriteStore};
 
 /// What was stored just now, and has to be found again.
@@ -36,6 +37,9 @@ struct Early {
     attestation: ReadyAttestation,
     signed: bool,
 }
+
+/// An attestation to be stored, and the signature to be stored before it.
+type Ready = (ReadyAttestation, Option<Rc<ReadySignature>>);
 
 impl Written {
     fn signature(&mut self, on: &Subject, signature: Rc<ReadySignature>) -> Result<(), Cause> {
@@ -77,7 +81,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let signs = actions
             .iter()
             .any(|action| matches!(action, Action::Sign | Action::SignAgain { .. }));
-        let facts = self.facts(looked).filter(|_| actions.contains(&Action::Attest));
+        let mut wanted = self.wishes(looked);
+        wanted.retain(|wish| actions.contains(&Action::Attest { what: wish.what() }));
         let mut written = Written::default();
         written.wishes.referrers.push(subject.digest().clone());
         progress.begin(Step::Sign);
@@ -90,11 +95,13 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                 Ok(None)
             }
         };
-        let uploads = uploads(looked, signs, facts.is_some());
+        let uploads = uploads(looked, signs, wanted.len());
         let opened = self.judge.store.prepare(place, uploads);
-        let early = self.early(looked, names, facts, signs);
+        let early = pool::each(&wanted, pool::PER_TARGET, |wish| {
+            self.early(looked, names, *wish, signs)
+        });
         let (signature, early, ()) = tokio::join!(signature, early, opened);
-        let (signature, early) = (signature?, early?);
+        let signature = signature?;
         if let Some(signature) = &signature {
             self.foresee(subject, &self.job.metadata, signature)?;
         }
@@ -111,28 +118,37 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             progress.end(digest.short());
             Ok::<(), Cause>(())
         };
-        let attestation = async {
-            match facts {
-                None => Ok(None),
-                Some(facts) => {
-                    let early = early.map_or_else(|| self.late(looked, names, facts, signed), Ok)?;
-                    self.prepare(early).await.map(Some)
-                }
-            }
-        };
-        let (pushed, attestation) = tokio::join!(pushed, attestation);
+        let ready = pool::each(
+            wanted.iter().zip(early),
+            pool::PER_TARGET,
+            async |(wish, early)| {
+                let early = early?.map_or_else(|| self.late(looked, names, *wish, signed), Ok)?;
+                self.prepare(early).await
+            },
+        );
+        let (pushed, ready) = tokio::join!(pushed, ready);
         pushed?;
         if let Some(signature) = signature {
             written.referrers.push(signature.manifest.digest().clone());
             written.signature(subject, signature)?;
         }
-        if facts.is_some() {
+        if !wanted.is_empty() {
             progress.begin(Step::Attest);
         }
-        if let Some((attestation, signature)) = attestation? {
-            self.attach(place, &attestation, signature.as_deref()).await?;
-            progress.published(format!("provenance {}", attestation.manifest.digest()));
-            progress.end(attestation.manifest.digest().short());
+        let ready: Vec<Ready> = ready.into_iter().collect::<Result<_, Cause>>()?;
+        let attached = pool::each(
+            wanted.iter().zip(&ready),
+            pool::PER_TARGET,
+            async |(wish, ready)| {
+                let (attestation, signature) = ready;
+                self.attach(place, attestation, signature.as_deref()).await?;
+                progress.published(format!("{} {}", wish.what(), attestation.manifest.digest()));
+                progress.end(attestation.manifest.digest().short());
+                Ok::<(), Cause>(())
+            },
+        );
+        attached.await.into_iter().collect::<Result<(), Cause>>()?;
+        for (attestation, signature) in ready {
             written.attestation(subject, &attestation)?;
             if let Some(signature) = signature {
                 written.signature(&attestation.subject, signature)?;
@@ -159,15 +175,14 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         &self,
         looked: &Looked,
         names: &[String],
-        facts: Option<&BuildFacts>,
+        wish: Wish<'_>,
         signs: bool,
     ) -> Result<Option<Early>, Cause> {
-        let Some(facts) = facts else { return Ok(None) };
         let subject = &looked.unit.subject;
-        let found = self.provenance_elsewhere(subject).await;
+        let found = self.attestation_elsewhere(subject, wish.what()).await;
         let attestation = match (found, self.created(looked, signs)) {
             (Some(found), _) => Some(found),
-            (None, Some(created)) => Some(attest::ready(&looked.unit, names, facts, created)?),
+            (None, Some(created)) => Some(attest::ready(&looked.unit, names, wish, created)?),
             (None, None) => None,
         };
         let Some(attestation) = attestation else {
@@ -184,12 +199,12 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         &self,
         looked: &Looked,
         names: &[String],
-        facts: &BuildFacts,
+        wish: Wish<'_>,
         signed: Option<Timestamp>,
     ) -> Result<Early, Cause> {
         let created = signed.map(Timestamp::whole);
         let created = created.unwrap_or_else(|| self.judge.clock.now().whole());
-        let attestation = attest::ready(&looked.unit, names, facts, created)?;
+        let attestation = attest::ready(&looked.unit, names, wish, created)?;
         Ok(Early {
             attestation,
             signed: false,
@@ -211,7 +226,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     }
 
     /// Stores the statement, and signs the attestation unless a good signature over the same bytes is there already.
-    async fn prepare(&self, early: Early) -> Result<(ReadyAttestation, Option<Rc<ReadySignature>>), Cause> {
+    async fn prepare(&self, early: Early) -> Result<Ready, Cause> {
         let Early { attestation, signed } = early;
         let place = attestation.subject.place();
         let uploaded = self.upload(place, &attestation.blobs);
@@ -240,7 +255,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
 
 /// How many blobs will be stored: an envelope for each signature, the statement, and the empty one unless something on
 /// the image shows that it is there.
-fn uploads(looked: &Looked, signs: bool, attests: bool) -> usize {
+fn uploads(looked: &Looked, signs: bool, attestations: usize) -> usize {
     let seen = !looked.observed.signatures.is_empty() || !looked.observed.attestations.is_empty();
-    usize::from(signs) + 2 * usize::from(attests) + usize::from(!seen)
+    usize::from(signs) + 2 * attestations + usize::from(!seen)
 }

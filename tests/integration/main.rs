@@ -8,6 +8,8 @@ mod action;
 #[cfg(test)]
 mod architecture;
 #[cfg(test)]
+mod attest;
+#[cfg(test)]
 mod aws;
 #[cfg(test)]
 mod aws_run;

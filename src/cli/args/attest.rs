@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::cli::words::ProvenanceMode;
+use crate::job::PredicateChoice;
 
 /// What is attested.
 #[derive(Debug, Args)]
@@ -25,4 +26,14 @@ pub(in crate::cli) struct ProvenanceArgs {
     /// The SLSA build level, 1 to 3, that the evidence of this run has to support; less is an error, and nothing is signed
     #[arg(long, value_name = "LEVEL", help_heading = "Provenance")]
     pub(in crate::cli) minimum_build_level: Option<String>,
+}
+
+/// What else is attested.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PredicateArgs {
+    /// Documents to attach and sign, one per kind, as spdx=bom.json; TYPE is spdx, cyclonedx, vex, sarif, vuln,
+    /// test-result, vsa or a predicate type URI (`%3D`, `%40` for `=`, `@` in it); a Statement about the image, or the
+    /// predicate alone
+    #[arg(long, value_name = "TYPE[@ARTIFACT-TYPE]=FILE", help_heading = "Provenance")]
+    pub(in crate::cli) attest: Vec<PredicateChoice>,
 }

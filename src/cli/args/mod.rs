@@ -18,12 +18,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(super) use attest::ProvenanceArgs;
+pub(super) use attest::{PredicateArgs, ProvenanceArgs};
 pub(super) use images::{AllowArgs, ImagesArgs, SubjectArgs};
 pub(super) use names::{AUTHORITY, LATER_COMMANDS, LATER_INPUTS, TYPED_ONLY};
 pub(super) use output::{LookArgs, OutputArgs, ReportArgs};
 pub(super) use services::{AwsArgs, ServiceArgs};
-pub(super) use signer::{EventArgs, KeyArgs, MetadataArgs, SignerArgs, SigningArgs, WhoArgs};
+pub(super) use signer::{EventArgs, HowArgs, KeyArgs, MetadataArgs, SignerArgs, SigningArgs, WhoArgs};
 pub(super) use task::{PoolArgs, TaskArgs, TimeoutArgs};
 pub(super) use trust::{ExpectArgs, TrustArgs};
 
@@ -67,6 +67,15 @@ pub(in crate::cli) enum Command {
     /// Resolves each image to its digest, plans, signs, pushes the signature, attaches provenance and signs that too,
     /// then reads everything back and judges it. What stands already is kept: a second run signs nothing.
     Run(RunArgs),
+    /// Attach documents to images that are there, and sign them
+    ///
+    /// Each document becomes a referrer of the image, with a signature of its own, which is pushed first. The image is
+    /// named by digest or tag and is not signed itself. What stands already is kept; an older one of the same kind by
+    /// the same signer is replaced.
+    ///
+    /// Bills of materials and SARIF are stored as they are, as their readers want them; everything else as the
+    /// predicate of an in-toto Statement about the image and its platforms.
+    Attest(AttestArgs),
     /// Judge what is in the store, and write nothing to it
     ///
     /// Without a trust policy the verdict is "self-checked": it proves that the store holds what this signer signed.
@@ -125,17 +134,40 @@ pub(in crate::cli) struct RunArgs {
     #[command(flatten)]
     pub(in crate::cli) signing: SigningArgs,
     #[command(flatten)]
+    pub(in crate::cli) how: HowArgs,
+    #[command(flatten)]
     pub(in crate::cli) event: EventArgs,
     #[command(flatten)]
     pub(in crate::cli) metadata: MetadataArgs,
     #[command(flatten)]
     pub(in crate::cli) provenance: ProvenanceArgs,
     #[command(flatten)]
+    pub(in crate::cli) predicates: PredicateArgs,
+    #[command(flatten)]
     pub(in crate::cli) allow: AllowArgs,
     #[command(flatten)]
     pub(in crate::cli) task: TaskArgs,
     #[command(flatten)]
     pub(in crate::cli) expect: ExpectArgs,
+}
+
+/// Arguments of `attest`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AttestArgs {
+    #[command(flatten)]
+    pub(in crate::cli) images: ImagesArgs,
+    #[command(flatten)]
+    pub(in crate::cli) who: WhoArgs,
+    #[command(flatten)]
+    pub(in crate::cli) how: HowArgs,
+    #[command(flatten)]
+    pub(in crate::cli) event: EventArgs,
+    #[command(flatten)]
+    pub(in crate::cli) predicates: PredicateArgs,
+    #[command(flatten)]
+    pub(in crate::cli) allow: AllowArgs,
+    #[command(flatten)]
+    pub(in crate::cli) task: TaskArgs,
 }
 
 /// Arguments of `verify`.

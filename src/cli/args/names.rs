@@ -1,15 +1,15 @@
 //! Lists of names: what is still to come, and what no file or variable may set unseen.
 
 /// Commands of the contract that are not built yet: named, they are refused in plain words.
-pub(in crate::cli) const LATER_COMMANDS: [&str; 9] = [
-    "attest", "copy", "report", "doctor", "iam", "init", "profile", "revoke", "policy",
+pub(in crate::cli) const LATER_COMMANDS: [&str; 8] = [
+    "copy", "report", "doctor", "iam", "init", "profile", "revoke", "policy",
 ];
 
 /// Inputs of the contract that are not built yet, and the commands that will take them.
 pub(in crate::cli) const LATER_INPUTS: &[(&[&str], &[&str])] = &[
     (&["run", "verify"], &["vsa"]),
     (&["verify"], &["minimum-build-level"]),
-    (&["run"], &["mode", "lift-buildkit", "attest", "require-binding"]),
+    (&["run"], &["mode", "lift-buildkit", "require-binding"]),
     (&["verify"], &["blob", "signature"]),
 ];
 

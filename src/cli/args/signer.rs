@@ -43,12 +43,17 @@ pub(in crate::cli) struct KeyArgs {
     pub(in crate::cli) local_chain: Option<PathBuf>,
 }
 
-/// What is signed, and how.
+/// What is signed.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SigningArgs {
     /// Sign even where a good signature by this signer stands
     #[arg(long, help_heading = "Signing")]
     pub(in crate::cli) resign: bool,
+}
+
+/// How it is signed.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct HowArgs {
     /// How long signatures hold, for `signer: local`; default: as long as the certificate
     #[arg(long, value_name = "DURATION", help_heading = "Signing")]
     pub(in crate::cli) expires_in: Option<Span>,

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::{
-    Cli, Command, DemoArgs, DownloadArgs, ExplainArgs, InspectArgs, ProvenanceArgs, RunArgs, ServiceArgs,
-    TargetsArgs, TaskArgs, TrustArgs, VerifyArgs,
+    AttestArgs, Cli, Command, DemoArgs, DownloadArgs, ExplainArgs, InspectArgs, ProvenanceArgs, RunArgs,
+    ServiceArgs, TargetsArgs, TaskArgs, TrustArgs, VerifyArgs,
 };
 use super::error::CliError;
 use super::images::{ImageText, images, needs_allow};
@@ -20,7 +20,7 @@ use super::words::{Format, Pair, ProvenanceMode, Reach, TargetsFormat, Untrusted
 use super::{pages, words};
 use crate::base::foreign::quote;
 use crate::domain::oci::Repository;
-use crate::job::{BuildLevel, BuilderId, Concurrency, Recursive, Source};
+use crate::job::{BuildLevel, BuilderId, Concurrency, Images, PredicateChoice, Recursive, Source};
 
 pub use asked::{Asked, KeyChoice, NOTATION, TrustFiles};
 pub use left::{Look, ReportSettings, TaskSettings};
@@ -48,6 +48,8 @@ pub enum Settings {
     Demo(DemoSettings),
     /// The main job.
     Run(Box<RunSettings>),
+    /// Attach documents.
+    Attest(Box<RunSettings>),
     /// Judge what is there.
     Verify(Box<VerifySettings>),
     /// Show what is there.
@@ -73,7 +75,7 @@ pub struct DemoSettings {
     pub report: ReportSettings,
 }
 
-/// What `run` needs.
+/// What `run` and `attest` need.
 #[derive(Debug)]
 pub struct RunSettings {
     /// The images, who signs them, and what the result is judged by.
@@ -94,10 +96,14 @@ pub struct RunSettings {
     pub untrusted: Untrusted,
     /// Pairs of the payload.
     pub metadata: BTreeMap<String, String>,
+    /// What becomes of the images themselves.
+    pub signs: Images,
     /// What is attested.
     pub provenance: ProvenanceWish,
     /// The build level that the evidence has to support.
     pub minimum_build_level: Option<BuildLevel>,
+    /// What else is.
+    pub predicates: Vec<PredicateChoice>,
     /// How the images are worked through.
     pub task: TaskSettings,
 }
@@ -204,6 +210,10 @@ pub(super) fn settings(cli: Cli, origins: Origins, warnings: Vec<String>) -> Res
             let look = look(&args.task.look, &origins)?;
             (Settings::Run(Box::new(run(args, &origins)?)), look)
         }
+        Command::Attest(args) => {
+            let look = look(&args.task.look, &origins)?;
+            (Settings::Attest(Box::new(attest(args, &origins)?)), look)
+        }
         Command::Verify(args) => {
             let look = look(&args.task.look, &origins)?;
             (Settings::Verify(Box::new(verify(args, &origins)?)), look)
@@ -252,13 +262,44 @@ fn run(args: RunArgs, origins: &Origins) -> Result<RunSettings, CliError> {
         recursive: recursive(args.subjects.recursive),
         require_digest: args.subjects.require_digest,
         allow: args.allow.allow,
-        expires_in: args.signing.expires_in.map(|words::Span(duration)| duration),
+        expires_in: args.how.expires_in.map(|words::Span(duration)| duration),
         resign: args.signing.resign,
-        dry_run: args.signing.dry_run,
+        dry_run: args.how.dry_run,
         untrusted: args.event.untrusted,
         metadata: metadata(args.metadata.metadata, origins)?,
+        signs: Images::Sign,
         minimum_build_level: minimum(&args.provenance, origins)?,
         provenance: provenance(args.provenance, origins)?,
+        predicates: args.predicates.attest,
+        task,
+    })
+}
+
+/// The part of `run` that attaches documents to images which are there.
+fn attest(args: AttestArgs, origins: &Origins) -> Result<RunSettings, CliError> {
+    let (judged_by, task) = halves(args.task, origins);
+    let asked = asked(args.images, args.who, judged_by, Need::Signing, origins)?;
+    needs_allow(&asked.images, &args.allow.allow, origins)?;
+    if args.predicates.attest.is_empty() {
+        return Err(CliError::Missing {
+            argument: origins.spell("attest"),
+            why: "what is to be attached, as spdx=bom.json".to_owned(),
+        });
+    }
+    Ok(RunSettings {
+        asked,
+        recursive: Recursive::Index,
+        require_digest: false,
+        allow: args.allow.allow,
+        expires_in: args.how.expires_in.map(|words::Span(duration)| duration),
+        resign: false,
+        dry_run: args.how.dry_run,
+        untrusted: args.event.untrusted,
+        metadata: BTreeMap::new(),
+        signs: Images::Leave,
+        minimum_build_level: None,
+        provenance: ProvenanceWish::Off,
+        predicates: args.predicates.attest,
         task,
     })
 }

@@ -6,13 +6,15 @@
 //!
 //! ```
 //! use countersign::domain::oci::Digest;
-//! use countersign::domain::plan::{Action, Found, Wanted, plan};
+//! use countersign::domain::plan::{Action, Found, FoundAttestation, Wanted, plan};
 //!
-//! let wanted = Wanted { resign: false, provenance: true };
-//! let found = Found { digest: Digest::of(b"image"), signature: Some(Digest::of(b"signature")), provenance: None, older: vec![] };
+//! let wanted = Wanted { sign: true, resign: false };
+//! let provenance = FoundAttestation { what: "provenance".to_owned(), standing: None, older: vec![] };
+//! let signature = Some(Digest::of(b"signature"));
+//! let found = Found { digest: Digest::of(b"image"), signature, attestations: vec![provenance] };
 //! let actions = plan(&found, wanted);
 //! assert!(matches!(actions[0], Action::KeepSignature { .. }));
-//! assert_eq!(actions[1], Action::Attest);
+//! assert_eq!(actions[1], Action::Attest { what: "provenance".to_owned() });
 //! ```
 
 mod allow;
@@ -23,13 +25,13 @@ pub use step::Step;
 
 use crate::domain::oci::Digest;
 
-/// What a run wants of every image.
+/// What a run wants of every image's signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
+    /// A signature on the image itself.
+    pub sign: bool,
     /// Sign even where a good signature stands.
     pub resign: bool,
-    /// Attach a provenance.
-    pub provenance: bool,
 }
 
 /// What was found on one image, already judged.
@@ -39,9 +41,18 @@ pub struct Found {
     pub digest: Digest,
     /// A signature by our signer that the policy accepts.
     pub signature: Option<Digest>,
-    /// A provenance that claims what we would claim, signed by our signer.
-    pub provenance: Option<Digest>,
-    /// Other provenances that our signer signed and the policy accepts.
+    /// For each attestation that is wanted, what is there of its kind.
+    pub attestations: Vec<FoundAttestation>,
+}
+
+/// What is there of an attestation that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundAttestation {
+    /// What people call it: `provenance`, `spdx`, …
+    pub what: String,
+    /// One that claims what we would claim, signed by our signer.
+    pub standing: Option<Digest>,
+    /// Others of the kind that our signer signed and the policy accepts.
     pub older: Vec<Digest>,
 }
 
@@ -60,15 +71,22 @@ pub enum Action {
         /// The signature.
         standing: Digest,
     },
-    /// Attach a signed provenance.
-    Attest,
-    /// A provenance with the same claims stands.
-    KeepProvenance {
+    /// Attach a signed attestation.
+    Attest {
+        /// Which.
+        what: String,
+    },
+    /// An attestation with the same claims stands.
+    KeepAttestation {
+        /// Which.
+        what: String,
         /// The attestation.
         standing: Digest,
     },
-    /// Delete another provenance of ours, once the one that replaces it is there.
+    /// Delete another attestation of ours, once the one that replaces it is there.
     Remove {
+        /// Which.
+        what: String,
         /// The attestation.
         older: Digest,
     },
@@ -78,8 +96,8 @@ impl Action {
     /// Whether the action stores something that has to be read back.
     pub const fn writes(&self) -> bool {
         match self {
-            Self::Sign | Self::SignAgain { .. } | Self::Attest => true,
-            Self::KeepSignature { .. } | Self::KeepProvenance { .. } | Self::Remove { .. } => false,
+            Self::Sign | Self::SignAgain { .. } | Self::Attest { .. } => true,
+            Self::KeepSignature { .. } | Self::KeepAttestation { .. } | Self::Remove { .. } => false,
         }
     }
 
@@ -99,16 +117,16 @@ impl Action {
                     standing.short()
                 )
             }
-            Self::Attest => "attest: no provenance with these claims is there".to_owned(),
-            Self::KeepProvenance { standing } => {
+            Self::Attest { what } => format!("attest: no {what} with these claims is there"),
+            Self::KeepAttestation { what, standing } => {
                 format!(
-                    "keep the provenance {}: it makes the same claims and its signature is good",
+                    "keep the {what} {}: it makes the same claims and its signature is good",
                     standing.short()
                 )
             }
-            Self::Remove { older } => {
+            Self::Remove { what, older } => {
                 format!(
-                    "delete the provenance {}: it is by this signer, and another takes its place",
+                    "delete the {what} {}: it is by this signer, and another takes its place",
                     older.short()
                 )
             }
@@ -118,7 +136,7 @@ impl Action {
 
 /// Decides what to do for one image; nothing that is there and good is made twice.
 pub fn plan(found: &Found, wanted: Wanted) -> Vec<Action> {
-    let signature = match &found.signature {
+    let signature = wanted.sign.then(|| match &found.signature {
         None => Action::Sign,
         Some(standing) if wanted.resign => Action::SignAgain {
             standing: standing.clone(),
@@ -126,90 +144,92 @@ pub fn plan(found: &Found, wanted: Wanted) -> Vec<Action> {
         Some(standing) => Action::KeepSignature {
             standing: standing.clone(),
         },
-    };
-    let provenance = wanted.provenance.then(|| match &found.provenance {
-        None => Action::Attest,
-        Some(standing) => Action::KeepProvenance {
+    });
+    let attested = found.attestations.iter().map(|found| match &found.standing {
+        None => Action::Attest {
+            what: found.what.clone(),
+        },
+        Some(standing) => Action::KeepAttestation {
+            what: found.what.clone(),
             standing: standing.clone(),
         },
     });
-    let removed = found.older.iter().filter(|_| wanted.provenance).cloned();
-    let removed = removed.map(|older| Action::Remove { older });
-    std::iter::once(signature)
-        .chain(provenance)
-        .chain(removed)
-        .collect()
+    let removed = found.attestations.iter().flat_map(|found| {
+        found.older.iter().map(|older| Action::Remove {
+            what: found.what.clone(),
+            older: older.clone(),
+        })
+    });
+    signature.into_iter().chain(attested).chain(removed).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const WANTED: Wanted = Wanted {
+        sign: true,
+        resign: false,
+    };
+
     fn found(signature: bool, provenance: bool) -> Found {
         Found {
             digest: Digest::of(b"image"),
             signature: signature.then(|| Digest::of(b"signature")),
-            provenance: provenance.then(|| Digest::of(b"provenance")),
-            older: Vec::new(),
+            attestations: vec![FoundAttestation {
+                what: "provenance".to_owned(),
+                standing: provenance.then(|| Digest::of(b"provenance")),
+                older: Vec::new(),
+            }],
         }
     }
 
     #[test]
     fn a_second_run_plans_nothing() {
-        let actions = plan(
-            &found(true, true),
-            Wanted {
-                resign: false,
-                provenance: true,
-            },
-        );
+        let actions = plan(&found(true, true), WANTED);
         assert!(!actions.iter().any(Action::writes), "{actions:?}");
     }
 
     #[test]
     fn a_first_run_signs_and_attests() {
-        let wanted = Wanted {
-            resign: false,
-            provenance: true,
-        };
-        assert_eq!(plan(&found(false, false), wanted), [Action::Sign, Action::Attest]);
+        let what = "provenance".to_owned();
+        assert_eq!(
+            plan(&found(false, false), WANTED),
+            [Action::Sign, Action::Attest { what }]
+        );
     }
 
     #[test]
     fn resign_signs_again_and_leaves_the_provenance() {
-        let actions = plan(
-            &found(true, true),
-            Wanted {
-                resign: true,
-                provenance: true,
-            },
-        );
+        let resign = Wanted {
+            resign: true,
+            ..WANTED
+        };
         assert!(matches!(
-            actions.as_slice(),
-            [Action::SignAgain { .. }, Action::KeepProvenance { .. }]
+            plan(&found(true, true), resign).as_slice(),
+            [Action::SignAgain { .. }, Action::KeepAttestation { .. }]
         ));
     }
 
     #[test]
-    fn what_is_older_is_removed_only_where_something_takes_its_place() {
-        let mut found = found(true, true);
-        found.older = vec![Digest::of(b"older")];
-        let mut wanted = Wanted {
-            resign: false,
-            provenance: true,
-        };
-        let actions = plan(&found, wanted);
-        assert!(matches!(actions.last(), Some(Action::Remove { older }) if *older == Digest::of(b"older")));
-        wanted.provenance = false;
-        assert_eq!(plan(&found, wanted).len(), 1);
+    fn what_is_older_is_removed_after_everything_else() {
+        let mut found = found(true, false);
+        let older = Digest::of(b"older");
+        found.attestations[0].older = vec![older.clone()];
+        let actions = plan(&found, WANTED);
+        let what = "provenance".to_owned();
+        assert_eq!(actions.last(), Some(&Action::Remove { what, older }));
     }
 
     #[test]
-    fn provenance_off_leaves_attestations_alone() {
-        let wanted = Wanted {
-            resign: false,
-            provenance: false,
+    fn what_is_not_wanted_is_left_alone() {
+        let mut found = found(false, true);
+        found.attestations.clear();
+        assert_eq!(plan(&found, WANTED), [Action::Sign]);
+        let unsigned = Wanted {
+            sign: false,
+            ..WANTED
         };
-        assert_eq!(plan(&found(false, true), wanted), [Action::Sign]);
+        assert_eq!(plan(&found, unsigned), []);
     }
 }

@@ -56,6 +56,14 @@ pub enum Attested {
     },
 }
 
+/// The kind that a manifest announces: by its artifact type, else by the predicate type in its annotations, as where
+/// somebody chose another artifact type for a kind.
+pub fn announced(manifest: &Manifest) -> Option<Kind> {
+    let by_type = manifest.artifact_type().and_then(Kind::of_artifact_type);
+    let annotated = manifest.annotations().get(PREDICATE_TYPE);
+    by_type.or_else(|| Kind::of_predicate_type(annotated?.raw()))
+}
+
 /// The predicate of a raw document, as conditions name members: there is no Statement around it, and whoever writes a
 /// condition need not know.
 const PREDICATE: &str = "/predicate";
@@ -70,8 +78,7 @@ impl Attested {
         if is_statement(manifest) {
             return Ok(Self::Statement(Statement::read(bytes)?));
         }
-        let kind = manifest.artifact_type().and_then(Kind::of_artifact_type);
-        let Some(kind) = kind.filter(|kind| kind.form() == Form::Raw) else {
+        let Some(kind) = announced(manifest).filter(|kind| kind.form() == Form::Raw) else {
             let found = manifest
                 .artifact_type()
                 .map_or("none", |artifact_type| artifact_type.as_str());

@@ -37,6 +37,7 @@ mod kind;
 mod level;
 mod member;
 mod parameters;
+mod predicate;
 mod slsa;
 mod statement;
 mod token;
@@ -44,7 +45,7 @@ mod words;
 
 pub use account::{Account, Contradiction, Runner, Voucher};
 pub use attestation_manifest::PREDICATE_TYPE;
-pub use attested::{Attested, AttestedError};
+pub use attested::{Attested, AttestedError, announced};
 pub use claims::{Claims, ClaimsError};
 pub(crate) use facts::is_commit;
 pub use facts::{BuildFacts, BuilderId, Dependency, FactError, MANUAL_BUILD_TYPE, Source};
@@ -54,6 +55,10 @@ pub use kind::{Form, Kind, KindError};
 pub use level::{BuildLevel, KeyHolder, LevelError, Supported, supported};
 pub use member::Member;
 pub use parameters::{Parameter, Parameters};
+pub use predicate::{
+    ChoiceError, OtherSubject, Predicate, PredicateChoice, PredicateError, PredicateProblem, SameKind,
+    distinct,
+};
 pub use slsa::{PROVENANCE_PREDICATE, STATEMENT_TYPE, provenance_statement};
 pub use statement::{Statement, StatementError};
 pub use token::{IdentityToken, TokenAlgorithm, TokenError};

@@ -1,0 +1,110 @@
+//! One line of what is to be attested: `TYPE[@ARTIFACT-TYPE]=FILE`.
+
+use std::str::FromStr;
+
+use crate::base::failure::{Class, Classified};
+use crate::base::foreign::Foreign;
+use crate::domain::oci::{ArtifactType, MediaType};
+use crate::domain::provenance::is_uri;
+use crate::domain::provenance::kind::{Form, Kind};
+
+/// A document and what it is said to be: a kind by name, or a predicate type.
+///
+/// ```
+/// use countersign::domain::provenance::PredicateChoice;
+/// let line: PredicateChoice = "https://example.com/review/v1@application/vnd.example.review+json=review.json".parse()?;
+/// assert_eq!(line.predicate_type(), "https://example.com/review/v1");
+/// assert_eq!(line.artifact_type().as_str(), "application/vnd.example.review+json");
+/// assert_eq!(line.file(), "review.json");
+/// # Ok::<(), countersign::domain::provenance::ChoiceError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PredicateChoice {
+    kind: Option<Kind>,
+    predicate_type: String,
+    artifact_type: Option<ArtifactType>,
+    file: String,
+}
+
+/// A line that says nothing that can be attested.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected TYPE[@ARTIFACT-TYPE]=FILE, where TYPE is spdx, cyclonedx, vex, sarif, vuln, test-result, vsa or the URI of a predicate type, found {}", .0.quote())]
+pub struct ChoiceError(Foreign);
+
+impl Classified for ChoiceError {
+    fn class(&self) -> Class {
+        Class::Usage
+    }
+}
+
+impl FromStr for PredicateChoice {
+    type Err = ChoiceError;
+
+    /// Splits at the first `=`, then at the last `@` before it; a URI that holds one of them writes `%3D`, `%40`.
+    fn from_str(text: &str) -> Result<Self, ChoiceError> {
+        let wrong = || ChoiceError(Foreign::new(text));
+        let (what, file) = text.split_once('=').ok_or_else(wrong)?;
+        let (what, artifact_type) = match what.rsplit_once('@') {
+            None => (what, None),
+            Some((what, own)) => (what, Some(own.parse::<MediaType>().map_err(|_| wrong())?)),
+        };
+        let what = what.replace("%3D", "=").replace("%40", "@");
+        let (kind, predicate_type) = match what.parse::<Kind>() {
+            Ok(kind) => (Some(kind), kind.predicate_type().to_owned()),
+            Err(_) if is_uri(&what) => (Kind::of_predicate_type(&what), what),
+            Err(_) => return Err(wrong()),
+        };
+        // Provenance says what a run can answer for, and is the run's own.
+        if kind == Some(Kind::Provenance) || file.is_empty() {
+            return Err(wrong());
+        }
+        Ok(Self {
+            kind,
+            predicate_type,
+            artifact_type,
+            file: file.to_owned(),
+        })
+    }
+}
+
+impl PredicateChoice {
+    /// The kind, where it has a name.
+    pub fn kind(&self) -> Option<Kind> {
+        self.kind
+    }
+
+    /// What people call it: the kind's name, or the predicate type.
+    pub fn name(&self) -> &str {
+        match self.kind {
+            Some(kind) => kind.name(),
+            None => &self.predicate_type,
+        }
+    }
+
+    /// The predicate type that it announces.
+    pub fn predicate_type(&self) -> &str {
+        &self.predicate_type
+    }
+
+    /// Whether a Statement's predicate type is the one meant: the same, or of the same family.
+    pub(super) fn is_of(&self, predicate_type: &str) -> bool {
+        predicate_type == self.predicate_type
+            || (self.kind.is_some() && Kind::of_predicate_type(predicate_type) == self.kind)
+    }
+
+    /// What its manifest will say it carries: as typed, or the kind's own; a Statement's type where nothing is known.
+    pub fn artifact_type(&self) -> ArtifactType {
+        let own = || self.kind.map_or(MediaType::IN_TOTO, Kind::artifact_type);
+        self.artifact_type.clone().unwrap_or_else(own)
+    }
+
+    /// How its document is stored.
+    pub fn form(&self) -> Form {
+        self.kind.map_or(Form::Statement, Kind::form)
+    }
+
+    /// The file.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+}

@@ -13,13 +13,16 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
+
+use futures_util::Stream;
 
 use crate::base::arn::ProfileArn;
 use crate::base::failure::{Class, Classified};
 use crate::base::secret::Secret;
 use crate::base::time::Timestamp;
 use crate::domain::notary::{Envelope, Expected, Payload};
-use crate::domain::oci::{Blob, Descriptor, Digest, ImageRef, Manifest, Place, RegistryHost, Subject};
+use crate::domain::oci::{Blob, Descriptor, Digest, ImageRef, Manifest, Place, RegistryHost, Subject, Tag};
 pub use crate::domain::report::Event;
 use crate::domain::trust::{Accepted, RevocationAnswer, RevocationQuestion};
 use crate::domain::x509::Certificate;
@@ -174,6 +177,63 @@ pub trait WriteStore: ReadStore {
     /// # Errors
     /// [`StoreError`].
     async fn delete(&self, own: &OwnReferrer) -> Result<(), StoreError>;
+}
+
+/// The bytes of a blob, piece by piece.
+pub type BlobBytes = Pin<Box<dyn Stream<Item = Result<Vec<u8>, StoreProblem>> + Send>>;
+
+/// Takes whole images: what copying needs of a store, and nothing else may do.
+#[expect(
+    async_fn_in_trait,
+    reason = "the runtime is single-threaded; nothing needs Send"
+)]
+pub trait CopyStore: WriteStore {
+    /// Makes the place where there is none, if it is of a kind that can be made.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn found(&self, place: &Place) -> Result<(), StoreError>;
+
+    /// Opens a blob; its bytes are neither bounded nor hashed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn open_blob(&self, place: &Place, blob: &Descriptor) -> Result<BlobBytes, StoreError>;
+
+    /// Whether a blob is stored.
+    ///
+    /// # Errors
+    /// [`StoreError`]; absent is no error.
+    async fn holds_blob(&self, place: &Place, blob: &Descriptor) -> Result<bool, StoreError>;
+
+    /// Stores a blob as it comes; unless it comes to its end, with as many bytes as it must have, nobody sees it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn store_blob(&self, place: &Place, blob: &Descriptor, bytes: BlobBytes) -> Result<(), StoreError>;
+
+    /// Takes a blob over from another place without its bytes, where the store can do that.
+    ///
+    /// # Errors
+    /// [`StoreError`]; that it cannot is no error.
+    async fn mount(&self, place: &Place, from: &Place, blob: &Descriptor) -> Result<bool, StoreError>;
+
+    /// Stores a manifest that refers to nothing, behind everything that it names.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn store_manifest(&self, place: &Place, manifest: &Manifest) -> Result<(), StoreError>;
+
+    /// Gives a stored image its name; without a tag it is found by its digest.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn name_image(
+        &self,
+        place: &Place,
+        manifest: &Manifest,
+        tag: Option<&Tag>,
+    ) -> Result<(), StoreError>;
 }
 
 /// A referrer that may be deleted: a signature by our own signer on it was accepted, or we stored it a moment ago.

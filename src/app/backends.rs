@@ -18,7 +18,7 @@ pub(super) struct AnyStore {
 }
 
 /// The store of a place.
-enum Chosen<'a> {
+pub(super) enum Chosen<'a> {
     Layout(&'a Layout),
     Registry(&'a Registry<AnyLogins>),
 }
@@ -32,7 +32,7 @@ impl AnyStore {
         }
     }
 
-    fn of(&self, place: &Place) -> Result<Chosen<'_>, StoreError> {
+    pub(super) fn of(&self, place: &Place) -> Result<Chosen<'_>, StoreError> {
         match (place, &self.registry) {
             (Place::Layout(_), _) => Ok(Chosen::Layout(&self.layout)),
             (Place::Repository(_), Some(registry)) => Ok(Chosen::Registry(registry)),

@@ -16,8 +16,10 @@
 mod allow;
 mod asked;
 mod backends;
+mod carriers;
 mod claimed;
 mod claims;
+mod copy;
 mod demo;
 mod derive;
 mod download;
@@ -124,6 +126,7 @@ async fn dispatch(invocation: Invocation, scene: &Scene<'_>) -> Result<u8, Cause
     let origins = &invocation.origins;
     match invocation.settings {
         Settings::Demo(settings) => demo::demo(&settings, origins, scene).await,
+        Settings::Copy(settings) => copy::copy(&settings, scene).await,
         Settings::Run(settings) => run::run("run", &settings, origins, scene).await,
         Settings::Attest(settings) => run::run("attest", &settings, origins, scene).await,
         Settings::Verify(settings) => verify::verify(&settings, scene).await,

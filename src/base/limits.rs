@@ -75,5 +75,14 @@ pub const INDEX_DEPTH: usize = 4;
 /// Manifests reached from one target (ours; the largest public indexes name under 100).
 pub const INDEX_MANIFESTS: usize = 2_000;
 
+/// Manifests of one image that is copied with everything that hangs on it (ours).
+pub const COPIED_MANIFESTS: usize = 10_000;
+
+/// Configurations and layers of such an image (ours).
+pub const COPIED_BLOBS: usize = 50_000;
+
+/// Bytes of such an image (ours; the largest public images have some 50 GB).
+pub const COPIED_BYTES: u64 = 1_000_000_000_000;
+
 /// Bytes of one AWS Signer payload (AWS Signer API reference, `SignPayload`, `payload`: 1 to 4096).
 pub const SIGNER_PAYLOAD_BYTES: usize = 4_096;

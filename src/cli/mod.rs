@@ -37,8 +37,8 @@ pub use origin::{Naming, Origin, Origins};
 pub use pages::{action_inputs, exit_codes_table, inputs_table, variables_table};
 pub use services::{AwsSettings, RegistrySettings, ServiceSettings};
 pub use settings::{
-    Asked, DemoSettings, DownloadSettings, ExplainSettings, InspectSettings, Invocation, KeyChoice, Look,
-    NOTATION, ProvenanceWish, ReportSettings, RunSettings, Settings, TargetsSettings, TaskSettings,
-    TrustFiles, VerifySettings,
+    Asked, CopySettings, DemoSettings, DownloadSettings, ExplainSettings, InspectSettings, Invocation,
+    KeyChoice, Look, NOTATION, ProvenanceWish, ReportSettings, RunSettings, Settings, TargetsSettings,
+    TaskSettings, TrustFiles, VerifySettings,
 };
 pub use words::{Color, FailOn, Format, Overrides, TargetsFormat, Untrusted};

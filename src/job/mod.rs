@@ -16,6 +16,9 @@ mod ahead;
 mod attach;
 mod attest;
 mod build;
+mod copy;
+mod copy_blob;
+mod copy_tree;
 mod download;
 mod elsewhere;
 mod ended;
@@ -46,14 +49,15 @@ mod tests;
 pub use crate::domain::handoff::{Format as HandoffFormat, HANDOFF_BYTES};
 pub use crate::domain::report::Location;
 pub use build::Promise;
+pub use copy::copy;
 pub use download::{Keep, download};
 pub use explain::explain;
 pub use inspect::inspect;
 pub use name::{ImageInput, NameError, NameProblem, Naming, Part, name_targets};
 pub use run::run;
 pub use settings::{
-    BuildLevel, BuilderId, Concurrency, ExplainJob, GivenPolicy, Images, InspectJob, Issuer, PredicateChoice,
-    Provenance, Recursive, RunJob, Source, Surroundings, Target, Trust, VerifyJob,
+    BuildLevel, BuilderId, Concurrency, CopyJob, ExplainJob, GivenPolicy, Images, InspectJob, Issuer,
+    PredicateChoice, Provenance, Recursive, RunJob, Source, Surroundings, Target, Trust, VerifyJob,
 };
 pub use stop::{Signal, Stop, Stopper, stop_channel};
 pub use targets::{ListedTarget, list_targets, resolve_targets, targets_json, targets_matrix, targets_text};
@@ -124,7 +128,7 @@ fn blank_report(command: &'static str, started: Timestamp) -> RunReport {
 /// Takes back what targets were to be held against where nothing was judged, so that no report calls them checked.
 fn forget_unjudged(report: &mut RunReport) {
     let judged = |target: &TargetReport| match target.state {
-        TargetState::Signed | TargetState::Kept | TargetState::Verified => true,
+        TargetState::Signed | TargetState::Copied | TargetState::Kept | TargetState::Verified => true,
         TargetState::Rejected
         | TargetState::Planned
         | TargetState::Skipped

@@ -234,6 +234,23 @@ pub struct VerifyJob {
     pub authority: Vec<String>,
 }
 
+/// Copy an image with everything that hangs on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CopyJob {
+    /// The image.
+    pub source: Target,
+    /// Where to: its place, and the tag it gets there.
+    pub destination: Target,
+    /// What its signatures are held against, on both sides.
+    pub trust: Trust,
+    /// As in [`RunJob`].
+    pub repository: Option<Repository>,
+    /// Longest time for the whole.
+    pub timeout: Duration,
+    /// As in [`RunJob`].
+    pub authority: Vec<String>,
+}
+
 /// Show what hangs on one image, judged where there is something to judge by.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InspectJob {

@@ -84,6 +84,14 @@ pub(in crate::cli) enum Command {
     Verify(VerifyArgs),
     /// Show what hangs on an image, and whether it verifies
     Inspect(InspectArgs),
+    /// Copy an image with all its signatures and attestations, verified on both sides
+    ///
+    /// copy SRC DST copies the image behind SRC with its platforms, signatures and attestations, and theirs, from
+    /// registry or layout to registry or layout. SRC is judged first as verify does, and nothing is copied that is not
+    /// accepted; DST is read back and judged the same way. Nothing is signed again. What others attached is carried
+    /// along, vouched for or not; the report says how much of it is accepted. DST gets the tag it is named by, else
+    /// that of SRC, after everything else. Copying again writes only what is missing.
+    Copy(CopyArgs),
     /// Say why an image counts as signed, or does not, decision by decision
     ///
     /// Names the policy that speaks for the image and why, its trust stores, and for each signature, also those on
@@ -223,6 +231,17 @@ pub(in crate::cli) struct DownloadArgs {
     /// Where the files are written
     #[arg(long, value_name = "DIR", default_value = ".", help_heading = "Output")]
     pub(in crate::cli) to: PathBuf,
+}
+
+/// Arguments of `copy`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CopyArgs {
+    #[command(flatten)]
+    pub(in crate::cli) images: ImagesArgs,
+    #[command(flatten)]
+    pub(in crate::cli) who: WhoArgs,
+    #[command(flatten)]
+    pub(in crate::cli) task: TaskArgs,
 }
 
 /// Arguments of `targets`.

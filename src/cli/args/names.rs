@@ -1,9 +1,8 @@
 //! Lists of names: what is still to come, and what no file or variable may set unseen.
 
 /// Commands of the contract that are not built yet: named, they are refused in plain words.
-pub(in crate::cli) const LATER_COMMANDS: [&str; 8] = [
-    "copy", "report", "doctor", "iam", "init", "profile", "revoke", "policy",
-];
+pub(in crate::cli) const LATER_COMMANDS: [&str; 7] =
+    ["report", "doctor", "iam", "init", "profile", "revoke", "policy"];
 
 /// Inputs of the contract that are not built yet, and the commands that will take them.
 pub(in crate::cli) const LATER_INPUTS: &[(&[&str], &[&str])] = &[

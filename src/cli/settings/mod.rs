@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::{
-    AttestArgs, Cli, Command, DemoArgs, DownloadArgs, ExplainArgs, InspectArgs, ProvenanceArgs, RunArgs,
-    ServiceArgs, TargetsArgs, TaskArgs, TrustArgs, VerifyArgs,
+    AttestArgs, Cli, Command, CopyArgs, DemoArgs, DownloadArgs, ExplainArgs, InspectArgs, ProvenanceArgs,
+    RunArgs, ServiceArgs, TargetsArgs, TaskArgs, TrustArgs, VerifyArgs,
 };
 use super::error::CliError;
 use super::images::{ImageText, images, needs_allow};
@@ -58,6 +58,8 @@ pub enum Settings {
     Explain(Box<ExplainSettings>),
     /// Write attestations to files.
     Download(Box<DownloadSettings>),
+    /// Copy an image with everything that hangs on it.
+    Copy(Box<CopySettings>),
     /// List what would be acted on.
     Targets(Box<TargetsSettings>),
     /// Print a document.
@@ -156,6 +158,15 @@ pub struct DownloadSettings {
     pub format: Format,
 }
 
+/// What `copy` needs.
+#[derive(Debug)]
+pub struct CopySettings {
+    /// Where from and where to, and what the image is judged by.
+    pub asked: Asked,
+    /// How the image is worked through.
+    pub task: TaskSettings,
+}
+
 /// What `targets` needs.
 #[derive(Debug)]
 pub struct TargetsSettings {
@@ -229,6 +240,10 @@ pub(super) fn settings(cli: Cli, origins: Origins, warnings: Vec<String>) -> Res
         Command::Download(args) => {
             let look = look(&args.show.look, &origins)?;
             (Settings::Download(Box::new(download(args, &origins)?)), look)
+        }
+        Command::Copy(args) => {
+            let look = look(&args.task.look, &origins)?;
+            (Settings::Copy(Box::new(copy(args, &origins)?)), look)
         }
         Command::Targets(args) => {
             let look = look(&args.look, &origins)?;
@@ -311,6 +326,14 @@ fn verify(args: VerifyArgs, origins: &Origins) -> Result<VerifySettings, CliErro
         recursive: recursive(args.subjects.recursive),
         require_digest: args.subjects.require_digest,
         metadata: metadata(args.metadata.metadata, origins)?,
+        task,
+    })
+}
+
+fn copy(args: CopyArgs, origins: &Origins) -> Result<CopySettings, CliError> {
+    let (judged_by, task) = halves(args.task, origins);
+    Ok(CopySettings {
+        asked: asked(args.images, args.who, judged_by, Need::Judging, origins)?,
         task,
     })
 }

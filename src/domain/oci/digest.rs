@@ -102,6 +102,55 @@ impl Digest {
     }
 }
 
+/// A digest of bytes that come piece by piece.
+///
+/// ```
+/// use countersign::domain::oci::{Algorithm, Digest, Hasher};
+/// let mut hasher = Hasher::new(Algorithm::Sha256);
+/// hasher.update(b"{");
+/// hasher.update(b"}");
+/// assert_eq!(hasher.finish(), Digest::of(b"{}"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Hasher(Hashing);
+
+#[derive(Clone, Debug)]
+enum Hashing {
+    Sha256(Sha256),
+    Sha384(Sha384),
+    Sha512(Sha512),
+}
+
+impl Hasher {
+    /// A hasher that has seen nothing.
+    pub fn new(algorithm: Algorithm) -> Self {
+        Self(match algorithm {
+            Algorithm::Sha256 => Hashing::Sha256(Sha256::new()),
+            Algorithm::Sha384 => Hashing::Sha384(Sha384::new()),
+            Algorithm::Sha512 => Hashing::Sha512(Sha512::new()),
+        })
+    }
+
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        match &mut self.0 {
+            Hashing::Sha256(hash) => hash.update(piece),
+            Hashing::Sha384(hash) => hash.update(piece),
+            Hashing::Sha512(hash) => hash.update(piece),
+        }
+    }
+
+    /// The digest of all pieces.
+    pub fn finish(self) -> Digest {
+        let (algorithm, hex) = match self.0 {
+            Hashing::Sha256(hash) => (Algorithm::Sha256, hex(&hash.finalize())),
+            Hashing::Sha384(hash) => (Algorithm::Sha384, hex(&hash.finalize())),
+            Hashing::Sha512(hash) => (Algorithm::Sha512, hex(&hash.finalize())),
+        };
+        Digest { algorithm, hex }
+    }
+}
+
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes

@@ -22,7 +22,7 @@ mod media_type;
 mod reference;
 
 pub use descriptor::{Blob, Descriptor, Platform};
-pub use digest::{Algorithm, Digest, DigestError};
+pub use digest::{Algorithm, Digest, DigestError, Hasher};
 pub use manifest::{ImageManifest, Index, Manifest, ManifestError, ManifestView, Subject};
 pub use media_type::{ArtifactType, MediaType, MediaTypeError};
 pub use reference::{ImageRef, LayoutPath, Place, ReferenceError, RegistryHost, Repository, Tag};

@@ -99,6 +99,8 @@ pub enum TargetState {
     Planned,
     /// Signed, attested as asked and judged good in this run.
     Signed,
+    /// Copied in this run with everything that hangs on it, and judged good where it arrived.
+    Copied,
     /// Everything was there already; nothing was written.
     Kept,
     /// Judged good by a command that writes nothing.
@@ -119,6 +121,7 @@ impl TargetState {
         match self {
             Self::Planned => "planned",
             Self::Signed => "signed",
+            Self::Copied => "copied",
             Self::Kept => "kept",
             Self::Verified => "verified",
             Self::Skipped => "skipped",

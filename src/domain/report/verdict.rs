@@ -153,6 +153,8 @@ impl RunReport {
             format!("{skipped} of {all} not judged, because the policy says to skip; the rest {word}")
         } else if self.count(TargetState::Kept) == self.targets.len() {
             format!("{all} {word}; everything was there already, nothing was written")
+        } else if self.count(TargetState::Copied) > 0 {
+            format!("{all} copied and {word}")
         } else if self.count(TargetState::Signed) > 0 {
             format!("{all} signed and {word}")
         } else {
@@ -236,6 +238,7 @@ impl RunReport {
         let planned = matches!(self.verdict, Verdict::Planned | Verdict::SkippedUntrusted);
         match target.state {
             _ if target.plan.is_empty() => None,
+            TargetState::Copied => Some("What was copied to"),
             TargetState::Kept => Some("Why nothing was written to"),
             TargetState::Planned => Some("Plan for"),
             _ if planned => Some("Plan for"),

@@ -194,7 +194,7 @@ impl<'p> Files<'p> {
     }
 
     /// Opens a blob's file; neither it nor the directories between it and the layout may be links.
-    fn open_blob(self, digest: &Digest) -> Result<File, StoreError> {
+    pub(super) fn open_blob(self, digest: &Digest) -> Result<File, StoreError> {
         for directory in [self.root.join("blobs"), self.blob_directory(digest)] {
             let found = fs::symlink_metadata(&directory).map_err(|error| not_readable(&directory, &error))?;
             if !found.is_dir() {

@@ -83,6 +83,21 @@ impl Entries {
         Ok(self.replaced(&items))
     }
 
+    /// The text with one more entry of that name, or with the same ones when it is there already.
+    pub(super) fn named(&self, entry: &Descriptor, tag: &Tag) -> Result<String, serde_json::Error> {
+        let mut named = without_names(entry);
+        named
+            .annotations
+            .insert(REF_NAME.to_owned(), Foreign::new(tag.as_str()));
+        let added = serde_json::to_string(&named)?;
+        let mut items = self.items()?;
+        let there = |other: &Descriptor| other.digest == entry.digest && has_tag(other, tag);
+        if !self.descriptors.iter().any(there) {
+            items.push(&added);
+        }
+        Ok(self.replaced(&items))
+    }
+
     /// The text without the entries of one digest.
     pub(super) fn without(&self, digest: &Digest) -> Result<String, serde_json::Error> {
         let items = self.items()?.into_iter().zip(&self.descriptors);

@@ -2,7 +2,7 @@
 //!
 //! For: finding images in a layout that any tool wrote, listing what refers to them, adding referrers so that every
 //! other tool still reads the layout, whatever happens in between.
-//! Not for: judging what is found, or writing images (but for the one that `demo` needs).
+//! Not for: judging what is found, or making images (but for the one that `demo` needs).
 //! Speaks: OCI image specification 1.1, `image-layout.md`; names as skopeo, umoci, oras, crane and containerd write
 //! them.
 //!
@@ -23,6 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod copy;
 pub mod demo_image;
 mod disk;
 mod files;

@@ -15,7 +15,7 @@ use super::files::Files;
 use super::index::Entries;
 use super::resolve::children;
 use crate::base::limits::{INDEX_DEPTH, MANIFEST_BYTES};
-use crate::domain::oci::{Blob, Descriptor, Digest, Manifest, ManifestView};
+use crate::domain::oci::{Blob, Descriptor, Digest, Manifest, ManifestView, Tag};
 use crate::seams::{StoreError, StoreProblem};
 
 /// Where bytes are written before they get their name; on the same file system, and outside `blobs`, where every
@@ -114,6 +114,20 @@ impl<'a> Transaction<'a> {
         self.unlisted.forget(self.files.root(), |digest| {
             digest == manifest.digest() || parts.iter().any(|part| part.digest == *digest)
         });
+        Ok(())
+    }
+
+    /// Stores the bytes of an image and lists it, under its tag where it has one.
+    pub(super) fn name(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), StoreError> {
+        self.store(manifest.digest(), manifest.bytes())?;
+        let (entries, entry) = (self.files.index()?, manifest.descriptor());
+        let text = match tag {
+            None => entries.with(&entry),
+            Some(tag) => entries.named(&entry, tag),
+        };
+        self.replace_index(&text)?;
+        // Everything below the image is reached through it now.
+        self.unlisted.forget(self.files.root(), |_| true);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Client, Method};
+use reqwest::{Body, Client, Method, Response};
 use url::Url;
 
 use super::answer::{Answer, ERROR_BYTES, Trouble};
@@ -145,6 +145,48 @@ impl Line {
         });
         let attempt = tokio::time::timeout(self.timeout, self.once(ask, None)).await;
         attempt.unwrap_or(Err(Fault::Slow)).map_err(|_| self.too_slow())
+    }
+
+    /// Sends a request once and reads nothing of the answer but its head.
+    pub(super) async fn open(&self, ask: &Ask, login: Option<&HeaderValue>) -> Result<Response, Trouble> {
+        let opened = tokio::time::timeout(self.timeout, self.request(ask, login, None)).await;
+        opened.unwrap_or_else(|_| Err(self.too_slow()))
+    }
+
+    /// Sends a request once with a body that comes piece by piece, which may take its time.
+    pub(super) async fn send_body(
+        &self,
+        ask: &Ask,
+        login: Option<&HeaderValue>,
+        body: Body,
+    ) -> Result<Response, Trouble> {
+        self.request(ask, login, Some(body)).await
+    }
+
+    async fn request(
+        &self,
+        ask: &Ask,
+        login: Option<&HeaderValue>,
+        body: Option<Body>,
+    ) -> Result<Response, Trouble> {
+        self.observer.on(&Event::Request {
+            service: SERVICE,
+            operation: ask.operation,
+        });
+        let mut request = self
+            .client
+            .request(ask.method.clone(), ask.url.clone())
+            .headers(ask.headers.clone());
+        if let Some(login) = login {
+            request = request.header(AUTHORIZATION, login);
+        }
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        request.send().await.map_err(|error| match broken(&error) {
+            Fault::Broken(why) => Trouble::unavailable(why),
+            Fault::Slow => self.too_slow(),
+        })
     }
 
     fn too_slow(&self) -> Trouble {

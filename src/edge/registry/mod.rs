@@ -1,6 +1,6 @@
 //! Registries: the OCI distribution protocol as a store.
 //!
-//! For: resolving names, reading manifests, blobs and referrers, and storing referrers, on any registry that speaks
+//! For: resolving names, reading manifests, blobs and referrers, storing referrers and whole images, on any registry that speaks
 //! OCI distribution, Amazon ECR and old ones without the referrers API included.
 //! Not for: judging what is found, or knowing where logins come from (the `Logins` seam).
 //! Speaks: OCI distribution specification 1.1; distribution's token authentication (`spec/auth/token.md`).
@@ -38,6 +38,7 @@ mod link;
 mod logins;
 mod read;
 mod referrers;
+mod stream;
 mod upload;
 mod write;
 

@@ -78,7 +78,7 @@ impl<L: Logins> Registry<L> {
     }
 
     /// Asks whether a blob is stored.
-    async fn has_blob(&self, repository: &Repository, digest: &Digest) -> Result<bool, Trouble> {
+    pub(super) async fn has_blob(&self, repository: &Repository, digest: &Digest) -> Result<bool, Trouble> {
         let url = self.url(repository, &format!("blobs/{digest}"))?;
         let ask = Ask::new("HEAD blob", Method::HEAD, url);
         let answer = self.send(&ask, repository, Access::Push).await?;
@@ -94,16 +94,7 @@ impl<L: Logins> Registry<L> {
     }
 
     async fn send_blob(&self, repository: &Repository, blob: &Blob) -> Result<Sent, Trouble> {
-        let stocked = self
-            .sessions
-            .open
-            .borrow_mut()
-            .get_mut(repository)
-            .and_then(Vec::pop);
-        let mut session = match stocked {
-            Some(session) => session,
-            None => self.open_session(repository).await?,
-        };
+        let mut session = self.session(repository).await?;
         let digest = blob.descriptor().digest.to_string();
         session.query_pairs_mut().append_pair("digest", &digest);
         let home = self.base(repository.host())?;
@@ -127,6 +118,28 @@ impl<L: Logins> Registry<L> {
         }
     }
 
+    /// A session, one that was opened ahead of need where there is one.
+    pub(super) async fn session(&self, repository: &Repository) -> Result<Url, Trouble> {
+        let stocked = self
+            .sessions
+            .open
+            .borrow_mut()
+            .get_mut(repository)
+            .and_then(Vec::pop);
+        match stocked {
+            Some(session) => Ok(session),
+            None => self.open_session(repository).await,
+        }
+    }
+
+    /// Keeps the session that an answer opened, for the next blob.
+    pub(super) async fn keep_session(&self, repository: &Repository, asked: &Url, answer: &Answer) {
+        if let Ok(session) = self.opened(asked, answer).await {
+            let mut open = self.sessions.open.borrow_mut();
+            open.entry(repository.clone()).or_default().push(session);
+        }
+    }
+
     /// Opens a session.
     async fn open_session(&self, repository: &Repository) -> Result<Url, Trouble> {
         let url = self.url(repository, "blobs/uploads/")?;
@@ -135,13 +148,17 @@ impl<L: Logins> Registry<L> {
         if answer.status != 202 {
             return Err(answer.trouble());
         }
+        self.opened(&ask.url, &answer).await
+    }
+
+    async fn opened(&self, asked: &Url, answer: &Answer) -> Result<Url, Trouble> {
         let location = answer
             .headers
             .get(LOCATION)
             .and_then(|location| location.to_str().ok());
         let location =
             location.ok_or_else(|| Trouble::unavailable("the registry opened an upload without Location"))?;
-        self.line.target(&ask.url, location, "sends the upload").await
+        self.line.target(asked, location, "sends the upload").await
     }
 }
 

@@ -125,7 +125,7 @@ impl<L: Logins> Registry<L> {
 
     /// Writes a manifest; under a tag only in place of the version that was seen there, where the registry knows
     /// conditions (RFC 9110, 13.1.1 and 13.1.2; one that does not ignores them).
-    async fn put_manifest(
+    pub(super) async fn put_manifest(
         &self,
         repository: &Repository,
         reference: &str,
@@ -236,7 +236,7 @@ fn may_want_subject(answer: &Answer, subject: &Digest) -> bool {
 }
 
 /// Whether a manifest was stored as it was sent.
-fn check_stored(digest: &Digest, answer: &Answer) -> Result<(), Trouble> {
+pub(super) fn check_stored(digest: &Digest, answer: &Answer) -> Result<(), Trouble> {
     let said = answer
         .header("docker-content-digest")
         .and_then(|text| text.parse::<Digest>().ok());

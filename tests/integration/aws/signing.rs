@@ -351,6 +351,8 @@ async fn the_quota_is_kept_to_and_shared() {
         "{:?}",
         began.elapsed()
     );
-    assert_eq!(stage.count("signer", "SignPayload"), 25, "nobody was throttled");
+    // The pace grows until something is throttled, which ends that: a handful is asked again, and nothing fails.
+    let asked = stage.count("signer", "SignPayload");
+    assert!((25..=35).contains(&asked), "{asked} requests for 25 signatures");
     stage.close();
 }

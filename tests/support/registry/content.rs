@@ -255,6 +255,18 @@ impl Registry {
             return Response::registry_error(404, "NAME_UNKNOWN", &message);
         }
         if request.method == Method::POST {
+            let linked = request.parameter("mount").zip(request.parameter("from"));
+            let linked = linked.filter(|_| self.quirks.mounts).and_then(|(digest, from)| {
+                let bytes = state.repos.get(&from)?.blobs.get(&digest)?.clone();
+                Some((digest, bytes))
+            });
+            if let Some((digest, bytes)) = linked {
+                let repo = state.repos.entry(name.to_owned()).or_default();
+                repo.blobs.insert(digest.clone(), bytes);
+                return Response::new(201)
+                    .with("location", &format!("/v2/{name}/blobs/{digest}"))
+                    .with("docker-content-digest", &digest);
+            }
             let session = format!("session-{}", state.next());
             state.uploads.insert(session.clone(), Vec::new());
             return Response::new(202)

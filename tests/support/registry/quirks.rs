@@ -45,6 +45,8 @@ pub struct Quirks {
     pub subject_must_exist: bool,
     /// A repository is made by the first write; otherwise writes to it are 404 `NAME_UNKNOWN` (ECR).
     pub creates_repositories: bool,
+    /// A blob of another repository is linked when that is asked for (ECR: only where it is switched on).
+    pub mounts: bool,
     /// Manifests can be deleted.
     pub deletes: bool,
     /// A referrers tag that is not there resolves to the subject itself (GitLab).
@@ -78,6 +80,7 @@ impl Default for Quirks {
             blobs_elsewhere: false,
             subject_must_exist: false,
             creates_repositories: true,
+            mounts: true,
             deletes: true,
             fallback_tag_is_subject: false,
             etags: false,
@@ -98,6 +101,7 @@ impl Quirks {
             strict_media_types: true,
             blobs_elsewhere: true,
             creates_repositories: false,
+            mounts: false,
             ..Self::default()
         }
     }

@@ -1,0 +1,338 @@
+//! Copying an image with everything that hangs on it: judged where it is, stored as it is, judged where it arrives.
+//!
+//! Nothing is signed again and nothing is left behind: what nobody vouches for is carried along, and said to be.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use super::copy_blob::{Moved, copy_blobs};
+use super::copy_tree::{self, Tree};
+use super::ended::Ended;
+use super::judge::Judge;
+use super::observe::Observed;
+use super::progress::Progress;
+use super::resolve::{self, Unit};
+use super::standing::Demand;
+use super::tags::tagged;
+use super::tell::{self, Assessment, MadeNow};
+use super::{Backends, CopyJob, Recursive, Stop, Target, pool, scope};
+use crate::base::failure::{Cause, Class};
+use crate::base::limits;
+use crate::domain::oci::{Digest, ImageRef, Manifest, Place, Tag};
+use crate::domain::plan::Step;
+use crate::domain::report::{Event, RunReport, TargetReport, TargetState};
+use crate::seams::{CopyStore, Observer, Revocation, StoreProblem};
+
+/// The waits before looking again for what a registry does not list yet (as after signing).
+const LISTED_LATER: [Duration; 4] = [
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(6),
+];
+
+/// Copies one image; no error leaves this function.
+pub async fn copy<S: CopyStore, R: Revocation, O: Observer>(
+    job: &CopyJob,
+    backends: Backends<'_, S, R, O>,
+    stop: &Stop,
+) -> RunReport {
+    let mut report = super::blank_report("copy", backends.clock.now());
+    let both = [job.source.clone(), job.destination.clone()];
+    report.checked = Some(job.trust.worth(&both, job.repository.as_ref()));
+    backends.observer.on(&Event::TargetStarted {
+        target: 0,
+        of: 1,
+        image: job.source.named.clone(),
+    });
+    let copying = Copying {
+        job,
+        judge: Judge {
+            store: backends.store,
+            revocation: backends.revocation,
+            trust: Some(&job.trust),
+            metadata: &BTreeMap::new(),
+            clock: backends.clock,
+            limit: limits::SIGNATURES_JUDGED,
+        },
+        progress: Progress::new(backends.observer, 0),
+    };
+    let ended = copying
+        .progress
+        .guard(job.timeout, stop, Box::pin(copying.work()))
+        .await;
+    let ended = match ended {
+        Ok(assessment) => Ended::judged(assessment, &job.source),
+        Err(failure) => Ended::unresolved(&job.destination, Some(failure)),
+    };
+    ended.into_report(&mut report);
+    super::close(&mut report, &job.authority, backends.clock);
+    report
+}
+
+struct Copying<'a, S, R, O> {
+    job: &'a CopyJob,
+    judge: Judge<'a, S, R>,
+    progress: Progress<'a, O>,
+}
+
+/// What was done, in numbers.
+#[derive(Default)]
+struct Done {
+    manifests: usize,
+    blobs: Moved,
+    named: bool,
+}
+
+impl<S: CopyStore, R: Revocation, O: Observer> Copying<'_, S, R, O> {
+    async fn work(&self) -> Result<Assessment, Cause> {
+        let (source, to) = (&self.job.source, self.job.destination.image.place());
+        self.progress.begin(Step::Resolve);
+        let unit = self.resolve(source).await?;
+        let digest = unit.subject.digest().clone();
+        if let Some(expected) = self
+            .job
+            .destination
+            .image
+            .digest()
+            .filter(|other| **other != digest)
+        {
+            return Err(other_digest(source, expected, &digest));
+        }
+        self.progress.end(digest.to_string());
+        self.progress.begin(Step::Observe);
+        let judged = self.assess(&unit).await?;
+        if judged.1.failure.is_some() {
+            return Ok(judged.1);
+        }
+        let store = self.judge.store;
+        let manifest = store
+            .manifest(source.image.place(), unit.subject.descriptor())
+            .await;
+        let manifest = manifest.map_err(|error| Cause::of(&error))?;
+        let tree = copy_tree::read(store, &unit.subject, manifest.clone()).await?;
+        self.progress.end(format!("{} manifests", tree.manifests.len()));
+        self.progress.begin(Step::Push);
+        store.found(to).await.map_err(|error| Cause::of(&error))?;
+        let mut done = self.store(&tree).await?;
+        done.named = self.name(&manifest).await?;
+        self.progress
+            .end(format!("{} manifests, {} blobs", done.manifests, done.blobs.sent));
+        self.progress.begin(Step::Verify);
+        let arrived = self.arrived(&digest, &tree).await?;
+        self.progress.end("read back and judged");
+        Ok(self.concluded(arrived, &tree, &done))
+    }
+
+    async fn resolve(&self, target: &Target) -> Result<Unit, Cause> {
+        let units = resolve::resolve(self.judge.store, target, Recursive::Index, false).await?;
+        let unit = units.into_iter().next().ok_or_else(|| Cause {
+            class: Class::Internal,
+            message: format!("{} resolved to nothing", target.image),
+            hint: None,
+        })?;
+        match unit.strays.first() {
+            Some(stray) => Err(stray.mismatch().1),
+            None => Ok(unit),
+        }
+    }
+
+    async fn assess(&self, unit: &Unit) -> Result<(Observed, Assessment), Cause> {
+        let scope = scope(unit.subject.place(), self.job.repository.as_ref());
+        let observed = self.judge.observe(&unit.subject, &scope).await?;
+        let assessment = tell::assess(unit, &observed, Demand::Found, &MadeNow::new());
+        Ok((observed, assessment))
+    }
+
+    /// Stores what is not there yet: blobs, then manifests in their order.
+    async fn store(&self, tree: &Tree) -> Result<Done, Cause> {
+        let (from, to) = (self.job.source.image.place(), self.job.destination.image.place());
+        let here = self.held(tree).await?;
+        // A registry takes a manifest only with what it names; in a layout files can be lost one by one.
+        let in_layout = matches!(to, Place::Layout(_));
+        let blobs = tree.blobs(|manifest| in_layout || !here.contains(manifest.digest()));
+        let mut done = Done {
+            blobs: copy_blobs(self.judge.store, &blobs, from, to).await?,
+            ..Done::default()
+        };
+        let listed = self.listed(tree, &here).await?;
+        for manifest in &tree.manifests {
+            let held = here.contains(manifest.digest());
+            let stored = match manifest.subject() {
+                Some(_) if held && listed.contains(manifest.digest()) => continue,
+                Some(_) => self.judge.store.push_referrer(to, manifest).await.map(|_| ()),
+                None if held => continue,
+                None => self.judge.store.store_manifest(to, manifest).await,
+            };
+            stored.map_err(|error| Cause::of(&error))?;
+            self.progress.published(format!("{to}@{}", manifest.digest()));
+            done.manifests += 1;
+        }
+        Ok(done)
+    }
+
+    /// The manifests that the destination holds, read and hashed.
+    async fn held(&self, tree: &Tree) -> Result<HashSet<Digest>, Cause> {
+        let to = self.job.destination.image.place();
+        let read = pool::each(&tree.manifests, pool::PER_TARGET, async |manifest| {
+            match self.judge.store.manifest(to, &manifest.descriptor()).await {
+                Ok(_) => Ok(Some(manifest.digest().clone())),
+                // Bytes that lie are written anew.
+                Err(error) => match error.problem {
+                    StoreProblem::Missing(_) | StoreProblem::Tampered { .. } => Ok(None),
+                    _ => Err(Cause::of(&error)),
+                },
+            }
+        });
+        let read: Vec<Option<Digest>> = read.await.into_iter().collect::<Result<_, _>>()?;
+        Ok(read.into_iter().flatten().collect())
+    }
+
+    /// The referrers that the destination lists under subjects that it holds.
+    async fn listed(&self, tree: &Tree, here: &HashSet<Digest>) -> Result<HashSet<Digest>, Cause> {
+        let to = self.job.destination.image.place();
+        let subjects = tree.referrers.keys().filter(|subject| here.contains(subject));
+        let listed = pool::each(subjects, pool::PER_TARGET, async |subject| {
+            self.judge.store.referrers(to, subject).await
+        });
+        let mut all = HashSet::new();
+        for listed in listed.await {
+            let listed = listed.map_err(|error| Cause::of(&error))?;
+            all.extend(listed.into_iter().map(|entry| entry.digest));
+        }
+        Ok(all)
+    }
+
+    /// Gives the image its name, last, so that nobody finds it there without its signatures.
+    async fn name(&self, manifest: &Manifest) -> Result<bool, Cause> {
+        let (store, to) = (self.judge.store, self.job.destination.image.place());
+        let tag = self.tag();
+        let asked = match tag {
+            Some(tag) => tagged(to, tag),
+            None => ImageRef::new(to.clone(), None, Some(manifest.digest().clone())),
+        };
+        match store.resolve(&asked).await {
+            Ok(found) if found.subject.digest() == manifest.digest() => return Ok(false),
+            Ok(_) => {}
+            Err(error) if matches!(error.problem, StoreProblem::Missing(_)) => {}
+            Err(error) => return Err(Cause::of(&error)),
+        }
+        let named = store.name_image(to, manifest, tag).await;
+        named.map_err(|error| Cause::of(&error))?;
+        Ok(true)
+    }
+
+    /// The tag that was asked for, else the one that the source was named by.
+    fn tag(&self) -> Option<&Tag> {
+        let (source, to) = (&self.job.source.image, &self.job.destination.image);
+        to.tag()
+            .or_else(|| source.tag().filter(|_| to.digest().is_none()))
+    }
+
+    /// Reads the destination as anybody would, judges it, and looks whether all of the tree is listed there. A
+    /// registry may list what it stored a little later.
+    async fn arrived(&self, digest: &Digest, tree: &Tree) -> Result<Assessment, Cause> {
+        let to = self.job.destination.image.place();
+        let image = ImageRef::new(to.clone(), self.tag().cloned(), Some(digest.clone()));
+        let target = Target {
+            tags: self.tag().cloned().into_iter().collect(),
+            image,
+            ..self.job.destination.clone()
+        };
+        let unit = self.resolve(&target).await?;
+        let everything: HashSet<Digest> = tree.referrers.keys().cloned().collect();
+        let mut waits = LISTED_LATER.iter();
+        loop {
+            let listed = self.listed(tree, &everything).await?;
+            let missing = tree
+                .referrers
+                .values()
+                .flatten()
+                .find(|digest| !listed.contains(digest));
+            match (missing, waits.next()) {
+                (None, _) => break,
+                (Some(_), Some(wait)) => tokio::time::sleep(*wait).await,
+                (Some(digest), None) => return Err(not_listed(to, digest)),
+            }
+        }
+        Ok(self.assess(&unit).await?.1)
+    }
+
+    fn concluded(&self, arrived: Assessment, tree: &Tree, done: &Done) -> Assessment {
+        let wrote = done.named || done.manifests > 0 || done.blobs != Moved::default();
+        let Assessment {
+            report,
+            findings,
+            failure,
+            worst,
+        } = arrived;
+        let state = match (&failure, wrote) {
+            (Some(_), _) => report.state,
+            (None, true) => TargetState::Copied,
+            (None, false) => TargetState::Kept,
+        };
+        let plan = self.told(&report, tree, done);
+        Assessment {
+            report: TargetReport {
+                state,
+                plan,
+                ..report
+            },
+            findings,
+            failure,
+            worst,
+        }
+    }
+
+    /// What was done, in words.
+    fn told(&self, report: &TargetReport, tree: &Tree, done: &Done) -> Vec<String> {
+        let source = &self.job.source.image;
+        let mut told = vec![format!(
+            "copied from {source}: {} of {} manifests, {} blobs of {} bytes, {} blobs linked; the rest was there",
+            done.manifests,
+            tree.manifests.len(),
+            done.blobs.sent,
+            done.blobs.bytes,
+            done.blobs.mounted
+        )];
+        let signatures = report.signatures.iter().map(|signature| signature.verdict);
+        let verdicts = signatures.chain(report.attestations.iter().map(|attestation| attestation.verdict));
+        let accepted = verdicts.filter(|verdict| *verdict == "accepted").count();
+        let under = report
+            .attestations
+            .iter()
+            .flat_map(|attestation| &attestation.signatures);
+        let accepted = accepted + under.filter(|signature| signature.verdict == "accepted").count();
+        let all: HashSet<&Digest> = tree.referrers.values().flatten().collect();
+        told.push(format!(
+            "{accepted} of {} signatures and attestations accepted; the others are carried along, and nobody vouches for them",
+            all.len()
+        ));
+        told.extend(tree.sparse.iter().map(|entry| {
+            let digest = &entry.digest;
+            format!("{digest} is named by the image and not there: not copied (sparse index)")
+        }));
+        told
+    }
+}
+
+fn other_digest(source: &Target, expected: &Digest, found: &Digest) -> Cause {
+    Cause {
+        class: Class::Usage,
+        message: format!(
+            "could not copy {} under another digest: expected {expected}, found {found}",
+            source.image
+        ),
+        hint: Some("a copy keeps its digest; name the destination by its tag".to_owned()),
+    }
+}
+
+fn not_listed(to: &Place, digest: &Digest) -> Cause {
+    Cause {
+        class: Class::Unavailable,
+        message: format!(
+            "could not find {to}@{digest} as it was stored: it is not listed when it is read back"
+        ),
+        hint: Some("run the same command again; what is done already is kept".to_owned()),
+    }
+}

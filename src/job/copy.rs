@@ -9,7 +9,6 @@ use super::copy_blob::{Moved, copy_blobs};
 use super::copy_tree::{self, Tree};
 use super::ended::Ended;
 use super::judge::Judge;
-use super::observe::Observed;
 use super::progress::Progress;
 use super::resolve::{self, Unit};
 use super::standing::Demand;
@@ -17,6 +16,7 @@ use super::tags::tagged;
 use super::tell::{self, Assessment, MadeNow};
 use super::{Backends, CopyJob, Recursive, Stop, Target, pool, scope};
 use crate::base::failure::{Cause, Class};
+use crate::base::foreign::quote;
 use crate::base::limits;
 use crate::domain::oci::{Digest, ImageRef, Manifest, Place, Tag};
 use crate::domain::plan::Step;
@@ -102,8 +102,8 @@ impl<S: CopyStore, R: Revocation, O: Observer> Copying<'_, S, R, O> {
         self.progress.end(digest.to_string());
         self.progress.begin(Step::Observe);
         let judged = self.assess(&unit).await?;
-        if judged.1.failure.is_some() {
-            return Ok(judged.1);
+        if judged.failure.is_some() {
+            return Ok(judged);
         }
         let store = self.judge.store;
         let manifest = store
@@ -137,11 +137,14 @@ impl<S: CopyStore, R: Revocation, O: Observer> Copying<'_, S, R, O> {
         }
     }
 
-    async fn assess(&self, unit: &Unit) -> Result<(Observed, Assessment), Cause> {
+    /// Judges one side; a policy that says not to look is no policy to copy by.
+    async fn assess(&self, unit: &Unit) -> Result<Assessment, Cause> {
         let scope = scope(unit.subject.place(), self.job.repository.as_ref());
         let observed = self.judge.observe(&unit.subject, &scope).await?;
-        let assessment = tell::assess(unit, &observed, Demand::Found, &MadeNow::new());
-        Ok((observed, assessment))
+        match &observed.skipped_by {
+            Some(policy) => Err(skipped(unit, policy)),
+            None => Ok(tell::assess(unit, &observed, Demand::Found, &MadeNow::new())),
+        }
     }
 
     /// Stores what is not there yet: blobs, then manifests in their order.
@@ -255,33 +258,23 @@ impl<S: CopyStore, R: Revocation, O: Observer> Copying<'_, S, R, O> {
                 (Some(digest), None) => return Err(not_listed(to, digest)),
             }
         }
-        Ok(self.assess(&unit).await?.1)
+        self.assess(&unit).await
     }
 
     fn concluded(&self, arrived: Assessment, tree: &Tree, done: &Done) -> Assessment {
         let wrote = done.named || done.manifests > 0 || done.blobs != Moved::default();
-        let Assessment {
-            report,
-            findings,
-            failure,
-            worst,
-        } = arrived;
-        let state = match (&failure, wrote) {
-            (Some(_), _) => report.state,
+        let state = match (&arrived.failure, wrote) {
+            (Some(_), _) => arrived.report.state,
             (None, true) => TargetState::Copied,
             (None, false) => TargetState::Kept,
         };
-        let plan = self.told(&report, tree, done);
-        Assessment {
-            report: TargetReport {
-                state,
-                plan,
-                ..report
-            },
-            findings,
-            failure,
-            worst,
-        }
+        let plan = self.told(&arrived.report, tree, done);
+        let report = TargetReport {
+            state,
+            plan,
+            ..arrived.report
+        };
+        Assessment { report, ..arrived }
     }
 
     /// What was done, in words.
@@ -324,6 +317,18 @@ fn other_digest(source: &Target, expected: &Digest, found: &Digest) -> Cause {
             source.image
         ),
         hint: Some("a copy keeps its digest; name the destination by its tag".to_owned()),
+    }
+}
+
+fn skipped(unit: &Unit, policy: &str) -> Cause {
+    Cause {
+        class: Class::Usage,
+        message: format!(
+            "could not copy {}: expected a policy to judge it by, found {} with the level skip",
+            unit.subject,
+            quote(policy)
+        ),
+        hint: Some("give a trust policy that judges this image, or none for a self-check".to_owned()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::tags::{self, Stray};
-use super::{Recursive, Stop, Target};
+use super::{Recursive, Stop, Target, pool};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::Foreign;
 use crate::base::limits;
@@ -12,6 +12,9 @@ use crate::seams::{ReadStore, Resolved};
 
 /// The annotation by which BuildKit marks the attestations it puts into an index (BuildKit, "Attestation storage").
 const BUILDKIT_REFERENCE_TYPE: &str = "vnd.docker.reference.type";
+
+/// System and processor of what is no image (the same).
+const UNKNOWN: &str = "unknown";
 
 /// One manifest to act on.
 #[derive(Clone, Debug)]
@@ -64,8 +67,14 @@ impl Unit {
 }
 
 /// Whether an index's entry is an image for a platform, not an attestation that BuildKit keeps beside it.
+/// Both of BuildKit's layouts mark them so, the classic one and the artifact with a subject; where the mark was lost on
+/// the way, the platform that is none gives them away.
 fn is_platform(entry: &Descriptor) -> bool {
-    !entry.annotations.contains_key(BUILDKIT_REFERENCE_TYPE)
+    let is_none = entry
+        .platform
+        .as_ref()
+        .is_some_and(|platform| platform.os.raw() == UNKNOWN && platform.architecture.raw() == UNKNOWN);
+    !is_none && !entry.annotations.contains_key(BUILDKIT_REFERENCE_TYPE)
 }
 
 /// Tells the store which images are going to be resolved, unless a signal comes first.
@@ -142,20 +151,21 @@ async fn descend(
     let mut level = vec![manifest.clone()];
     for _ in 0..limits::INDEX_DEPTH {
         let mut next = Vec::new();
-        for child in level.iter().flat_map(|parent| entries(parent, recursive)) {
-            if !seen.insert(child.digest.clone()) {
-                continue;
-            }
-            if units.len() >= limits::INDEX_MANIFESTS {
-                return Err(too_large(
-                    root,
-                    &format!("more than {} manifests", limits::INDEX_MANIFESTS),
-                ));
-            }
-            let manifest = store
-                .manifest(root.place(), child)
-                .await
-                .map_err(|error| Cause::of(&error))?;
+        let children = level.iter().flat_map(|parent| entries(parent, recursive));
+        let children: Vec<&Descriptor> = children
+            .filter(|child| seen.insert(child.digest.clone()))
+            .collect();
+        if units.len() + children.len() > limits::INDEX_MANIFESTS {
+            return Err(too_large(
+                root,
+                &format!("more than {} manifests", limits::INDEX_MANIFESTS),
+            ));
+        }
+        let read = pool::each(children, pool::PER_TARGET, async |child| {
+            (child, store.manifest(root.place(), child).await)
+        });
+        for (child, manifest) in read.await {
+            let manifest = manifest.map_err(|error| Cause::of(&error))?;
             let subject = Subject::of(root.place().clone(), &manifest);
             let mut unit = Unit::new(subject.clone(), &manifest, subject.to_string(), false);
             unit.platforms

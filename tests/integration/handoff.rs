@@ -210,3 +210,121 @@ fn nothing_is_signed_that_a_file_names_without_allow() {
     ];
     assert_eq!(call(&directory, &args, &[], "").0, 2);
 }
+
+/// Calls a tool that may not be installed.
+fn tool(directory: &TempDir, program: &str, args: &[&str]) -> bool {
+    match crate::scratch::tool(directory.path(), program, args) {
+        None => false,
+        Some(output) => {
+            assert!(output.status.success(), "{program}: {output:?}");
+            true
+        }
+    }
+}
+
+#[test]
+fn what_skopeo_buildah_and_umoci_leave_behind_is_read() {
+    let directory = TempDir::new().unwrap();
+    let read = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
+    let listed = |args: &[&str]| {
+        let args = [&["targets", "--repository", "r.example/web"], args].concat();
+        let (code, data, words) = call(&directory, &args, &[], "");
+        assert_eq!(code, 0, "{words}");
+        data
+    };
+    assert_eq!(call(&directory, &["demo"], &[], "").0, 0);
+    let demo = "oci:countersign-demo:1.0";
+    let digest_file = [
+        "copy",
+        "--quiet",
+        "--all",
+        "--digestfile",
+        "skopeo.digest",
+        demo,
+        "oci:copy:2",
+    ];
+    if tool(&directory, "skopeo", &digest_file) {
+        let digest = read("skopeo.digest");
+        let line = format!("r.example/web@{}\n", digest.trim());
+        assert_eq!(listed(&["--images-from", "skopeo.digest"]), line);
+        assert_eq!(listed(&["--images-from", "copy"]), line.replace('@', ":2@"));
+    }
+    let store = [
+        "--root",
+        "root",
+        "--runroot",
+        "runroot",
+        "--storage-driver",
+        "vfs",
+    ];
+    let buildah = |args: &[&str]| tool(&directory, "buildah", &[&store[..], args].concat());
+    if buildah(&["from", "--name", "made", "scratch"]) {
+        buildah(&["commit", "--quiet", "--iidfile", "iid", "made", "web:1"]);
+        buildah(&[
+            "push",
+            "--quiet",
+            "--digestfile",
+            "pushed",
+            "web:1",
+            "oci:pushed-to:1",
+        ]);
+        let (pushed, id) = (read("pushed"), read("iid"));
+        assert_ne!(pushed.trim(), id.trim(), "an image id is no digest of a manifest");
+        assert_eq!(
+            listed(&["--images-from", "pushed"]),
+            format!("r.example/web@{}\n", pushed.trim())
+        );
+    }
+    if tool(&directory, "umoci", &["init", "--layout", "um"]) {
+        tool(&directory, "umoci", &["new", "--image", "um:3"]);
+        assert!(listed(&["--images-from", "um"]).starts_with("r.example/web:3@sha256:"));
+    }
+}
+
+#[test]
+fn the_three_outputs_of_build_push_action_are_one_image() {
+    let directory = TempDir::new().unwrap();
+    let metadata =
+        format!(r#"{{"containerimage.digest":"{IDX}","image.name":"r.example/web:1,r.example/web:2"}}"#);
+    let outputs = format!("imageid={IDX}\ndigest={IDX}\nmetadata={metadata}\n");
+    let args = ["targets", "--format", "json", "--images"];
+    for text in [outputs, metadata] {
+        let args = [&args[..], &[text.as_str(), "--digest", IDX]].concat();
+        let (code, data, words) = call(&directory, &args, &[], "");
+        assert_eq!(code, 0, "{words}");
+        let data: Value = serde_json::from_str(&data).unwrap();
+        let targets = data["targets"].as_array().unwrap();
+        assert_eq!(targets.len(), 1, "{data:#}");
+        assert_eq!(
+            (&targets[0]["digest"], &targets[0]["tags"]),
+            (&json!(IDX), &json!(["1", "2"]))
+        );
+    }
+}
+
+#[test]
+fn ecrs_own_lists_take_the_region_that_is_given() {
+    let directory = TempDir::new().unwrap();
+    sample(&directory, "f33-describe.json", "images.json");
+    let args = ["targets", "--images-from", "images.json"];
+    let (code, data, words) = call(&directory, &args, &[], "");
+    assert_eq!((code, data.as_str()), (2, ""), "{words}");
+    assert!(words.contains("region"), "{words}");
+    let given = [&args[..], &["--region", "eu-north-1"]].concat();
+    let (code, data, words) = call(&directory, &given, &[("AWS_REGION", "eu-west-1")], "");
+    assert_eq!(code, 0, "{words}");
+    assert!(data.contains(".dkr.ecr.eu-north-1.amazonaws.com/"), "{data}");
+}
+
+#[test]
+fn every_problem_of_a_file_is_told_with_its_line() {
+    let directory = TempDir::new().unwrap();
+    let text = "r.example/Web:1\nr.example/web:1\nweb:1\nr.example/web@sha256:12\n";
+    fs::write(directory.path().join("list"), text).unwrap();
+    let (code, data, words) = call(&directory, &["targets", "--images-from", "list"], &[], "");
+    assert_eq!((code, data.as_str()), (2, ""), "{words}");
+    for line in ["line 1", "line 3", "line 4"] {
+        assert!(words.contains(line), "{line} is not told: {words}");
+    }
+    assert!(!words.contains("line 2"), "{words}");
+}

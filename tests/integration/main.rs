@@ -58,6 +58,8 @@ mod layout;
 #[cfg(test)]
 mod main_job;
 #[cfg(test)]
+mod multi_arch;
+#[cfg(test)]
 mod readme;
 mod registry;
 #[cfg(test)]

@@ -50,10 +50,10 @@ mod watch;
 use std::ffi::OsString;
 
 use self::listen::{Heeded, listen};
-use self::printed::{print, said};
+use self::printed::{print, refused, said, writer};
 use crate::base::failure::{Cause, Class};
-use crate::cli::{Color, Invocation, Look, Settings};
-use crate::edge::ci::{Environment, Host, Shade, Writer};
+use crate::cli::{Invocation, Look, Settings};
+use crate::edge::ci::{Environment, Host, Writer};
 use crate::job::{Stop, stop_channel};
 
 /// What one call works in.
@@ -136,18 +136,4 @@ async fn dispatch(invocation: Invocation, scene: &Scene<'_>) -> Result<u8, Cause
         Settings::Targets(settings) => targets::targets(&settings, scene).await,
         Settings::Print(page) => Ok(print(scene.writer, &page)),
     }
-}
-
-fn writer(host: Host, environment: &Environment, look: Look) -> Writer {
-    let shade = match look.color {
-        Color::Auto => Shade::Auto,
-        Color::Always => Shade::Coloured,
-        Color::Never => Shade::Plain,
-    };
-    Writer::new(host, environment, shade, look.verbose, look.quiet)
-}
-
-fn refused(writer: &Writer, cause: &Cause) -> u8 {
-    writer.error(cause);
-    cause.class.exit_code()
 }

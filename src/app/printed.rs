@@ -1,8 +1,8 @@
-//! Data on standard output, and what becomes of the exit code where it cannot be written.
+//! Who prints, data on standard output, and what becomes of the exit code where something cannot be said.
 
-use crate::base::failure::Class;
-use crate::cli::Page;
-use crate::edge::ci::Writer;
+use crate::base::failure::{Cause, Class};
+use crate::cli::{Color, Look, Page};
+use crate::edge::ci::{Environment, Host, Shade, Writer};
 
 /// A page that was asked for.
 pub(super) fn print(writer: &Writer, page: &Page) -> u8 {
@@ -23,4 +23,20 @@ pub(super) fn said(writer: &Writer, printed: std::io::Result<()>, code: u8) -> u
             code.max(Class::Unavailable.exit_code())
         }
     }
+}
+
+/// Who prints, as this call looks.
+pub(super) fn writer(host: Host, environment: &Environment, look: Look) -> Writer {
+    let shade = match look.color {
+        Color::Auto => Shade::Auto,
+        Color::Always => Shade::Coloured,
+        Color::Never => Shade::Plain,
+    };
+    Writer::new(host, environment, shade, look.verbose, look.quiet)
+}
+
+/// Says why nothing was done, and gives the exit code of that.
+pub(super) fn refused(writer: &Writer, cause: &Cause) -> u8 {
+    writer.error(cause);
+    cause.class.exit_code()
 }

@@ -7,7 +7,6 @@ pub(in crate::cli) const LATER_COMMANDS: [&str; 7] =
 /// Inputs of the contract that are not built yet, and the commands that will take them.
 pub(in crate::cli) const LATER_INPUTS: &[(&[&str], &[&str])] = &[
     (&["run", "verify"], &["vsa"]),
-    (&["verify"], &["minimum-build-level"]),
     (&["run"], &["mode", "lift-buildkit", "require-binding"]),
     (&["verify"], &["blob", "signature"]),
 ];

@@ -51,13 +51,24 @@ impl Unlisted {
     pub(super) fn take_back(&self, disk: &Disk) {
         for (root, digests) in std::mem::take(&mut *self.0.borrow_mut()) {
             let files = Files::at(&root);
-            let Ok(lock) = open_lock(&files.marker_path()) else {
+            let Ok(lock) = open_lock(&files.marker_path()).map(Lock) else {
                 continue;
             };
-            if lock.try_lock().is_ok() {
+            if lock.0.try_lock().is_ok() {
                 remove_unused(files, disk, digests);
             }
         }
+    }
+}
+
+/// A file that is unlocked when it is dropped. Closing it would not do: a process that is being started at that moment
+/// holds a copy of it until it runs its program, and with it the lock.
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing follows, and lets go of what could not be unlocked.
+        let _ = self.0.unlock();
     }
 }
 
@@ -66,7 +77,7 @@ pub(super) struct Transaction<'a> {
     files: Files<'a>,
     disk: &'a Disk,
     unlisted: &'a Unlisted,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl<'a> Transaction<'a> {
@@ -80,9 +91,10 @@ impl<'a> Transaction<'a> {
     ) -> Result<Self, StoreError> {
         let path = files.marker_path();
         let lock = open_lock(&path).map_err(|error| not_stored("lock", &path, &error))?;
+        let lock = Lock(lock);
         let deadline = Instant::now() + patience;
         loop {
-            match lock.try_lock() {
+            match lock.0.try_lock() {
                 Ok(()) => {
                     return Ok(Self {
                         files,

@@ -174,6 +174,32 @@ mod tests {
     }
 
     #[test]
+    fn an_index_in_a_pointer_has_no_sign_and_no_leading_zero() {
+        let list: Vec<usize> = (0..12).collect();
+        let text = serde_json::json!({"a": list, "007": 1}).to_string();
+        let document = read(text.as_bytes(), Bounds::SMALL_DOCUMENT).unwrap();
+        let found = |pointer: &str| document.cursor().pointer(pointer).is_some();
+        for pointer in ["/a/0", "/a/7", "/a/10", "/007"] {
+            assert!(found(pointer), "{pointer}");
+        }
+        for pointer in [
+            "/a/+1",
+            "/a/007",
+            "/a/00",
+            "/a/-",
+            "/a/-1",
+            "/a/",
+            "/a/ 1",
+            "/a/1.0",
+            "/a/12",
+            "/a/\u{661}",
+            "/a/99999999999999999999",
+        ] {
+            assert!(!found(pointer), "{pointer}");
+        }
+    }
+
+    #[test]
     fn values_know_where_they_stand() {
         let document = read(b"{\n  \"a\": [1,\n    {\"b\": \"x\"}]\n}", Bounds::SMALL_DOCUMENT).unwrap();
         let b = document.cursor().pointer("/a/1/b").unwrap();

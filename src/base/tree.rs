@@ -279,12 +279,18 @@ impl<'a> Cursor<'a> {
             let token = token.replace("~1", "/").replace("~0", "~");
             here = match &here.node.value {
                 Value::Map(_) => here.object().ok()?.optional(&token)?,
-                Value::List(_) => here.array().ok()?.into_iter().nth(token.parse().ok()?)?,
+                Value::List(_) => here.array().ok()?.into_iter().nth(array_index(&token)?)?,
                 _ => return None,
             };
         }
         Some(here)
     }
+}
+
+/// The index that a token names: `0`, or digits without a leading zero or sign (RFC 6901, section 4).
+fn array_index(token: &str) -> Option<usize> {
+    let plain = token == "0" || !token.starts_with(['0', '+']);
+    plain.then(|| token.parse().ok()).flatten()
 }
 
 /// An object being read.

@@ -4,9 +4,10 @@ use super::derive::Deriving;
 use super::services::Services;
 use super::trust::{self, Loaded};
 use super::watch::Watch;
-use super::{Scene, identity, images};
+use super::{Scene, expect, identity, images};
 use crate::base::failure::{Cause, Class};
 use crate::cli::{Asked, TrustFiles};
+use crate::domain::trust::expectation::Expectations;
 use crate::edge::aws::profile::ProfileName;
 use crate::job::Target;
 
@@ -16,16 +17,18 @@ pub(super) struct Named<'a> {
     pub(super) targets: Vec<Target>,
     pub(super) profile: Option<ProfileName>,
     trust: TrustFiles,
+    expectations: Option<Expectations>,
     scopes: Vec<String>,
 }
 
 impl<'a> Named<'a> {
-    /// Reads everything that names images, and the profile's name.
+    /// Reads everything that names images, the profile's name, and what is expected.
     pub(super) fn read(asked: &'a Asked, scene: &Scene<'_>) -> Result<Self, Cause> {
         let targets = images::asked(asked, scene)?;
         Ok(Self {
             profile: identity::profile(&asked.services)?,
             trust: trust::located(&asked.trust, scene)?,
+            expectations: expect::named(&asked.trust)?,
             scopes: trust::scopes(&targets, asked.repository.as_ref()),
             targets,
             asked,
@@ -53,6 +56,7 @@ impl<'a> Named<'a> {
             key: self.asked.key.as_ref(),
             profile: self.profile.as_ref(),
             named: &self.trust,
+            expectations: self.expectations.as_ref(),
             scopes: &self.scopes,
         }
     }
@@ -63,8 +67,9 @@ impl<'a> Named<'a> {
         services: &Services,
         scene: &Scene<'_>,
     ) -> Result<Option<Loaded>, Cause> {
-        let derived = self.deriving().derive(services, scene).await?;
-        trust::load(&self.trust, derived.as_ref(), &self.scopes)
+        let deriving = self.deriving();
+        let derived = deriving.derive(services, scene).await?;
+        trust::load(&deriving, derived.as_ref())
     }
 
     /// The one image that is asked about.

@@ -6,6 +6,7 @@ use super::signer::state;
 use crate::base::arn::ProfileArn;
 use crate::base::failure::{Cause, Class};
 use crate::cli::{KeyChoice, TrustFiles};
+use crate::domain::trust::expectation::Expectations;
 use crate::domain::trust::{DerivedTrust, RegistryScope, StoreType, TrustStore};
 use crate::domain::x509::{Certificate, Chain, read_certificates};
 use crate::edge::aws::profile::ProfileName;
@@ -17,6 +18,8 @@ pub(super) struct Deriving<'a> {
     pub(super) key: Option<&'a KeyChoice>,
     pub(super) profile: Option<&'a ProfileName>,
     pub(super) named: &'a TrustFiles,
+    /// What accepted attestations have to say.
+    pub(super) expectations: Option<&'a Expectations>,
     /// Repositories, or `*`.
     pub(super) scopes: &'a [String],
 }

@@ -2,24 +2,16 @@
 
 use std::path::Path;
 
-use super::trust::Loaded;
 use crate::base::failure::{Cause, Classified as _};
 use crate::base::foreign::quote;
 use crate::cli::TrustFiles;
 use crate::domain::trust::expectation::Expectations;
 use crate::edge::ci::read_named;
-use crate::job::Trust;
 
-/// The same trust, with what was named to be expected.
-pub(super) fn held(named: &TrustFiles, loaded: Option<Loaded>) -> Result<Option<Loaded>, Cause> {
-    let expectations = named.expect.as_deref().map(read).transpose()?;
-    Ok(loaded.map(|loaded| Loaded {
-        trust: Trust {
-            expectations,
-            ..loaded.trust
-        },
-        ..loaded
-    }))
+/// What was named to be expected; none where nothing was.
+pub(super) fn named(named: &TrustFiles) -> Result<Option<Expectations>, Cause> {
+    let file = named.expect.as_deref().map(read).transpose()?;
+    Ok(Expectations::and_minimum(file, named.minimum_build_level))
 }
 
 /// Reads an expectations file.

@@ -88,7 +88,7 @@ async fn signer(
     scene: &Scene<'_>,
 ) -> Result<(Loaded, AnySigner), Cause> {
     let load = |derived: Option<&DerivedTrust>| {
-        let loaded = trust::load(deriving.named, derived, deriving.scopes)?;
+        let loaded = trust::load(deriving, derived)?;
         loaded.ok_or_else(|| super::bug("no trust follows from the signer"))
     };
     match (deriving.key, deriving.profile) {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Scene;
+use super::derive::Deriving;
 use crate::base::failure::{Cause, Class, Classified};
 use crate::base::foreign::Foreign;
 use crate::cli::{NOTATION, TrustFiles};
@@ -44,13 +45,14 @@ fn nowhere() -> Cause {
     }
 }
 
-/// Joins the files that were named with what follows from the signer; none where neither says anything.
-pub(super) fn load(
-    named: &TrustFiles,
-    derived: Option<&DerivedTrust>,
-    scopes: &[String],
-) -> Result<Option<Loaded>, Cause> {
-    super::expect::held(named, signers(named, derived, scopes)?)
+/// Joins the files that were named with what follows from the signer and what is expected; none where nobody says whom
+/// to trust.
+pub(super) fn load(deriving: &Deriving<'_>, derived: Option<&DerivedTrust>) -> Result<Option<Loaded>, Cause> {
+    let mut loaded = signers(deriving.named, derived, deriving.scopes)?;
+    if let Some(loaded) = &mut loaded {
+        loaded.trust.expectations = deriving.expectations.cloned();
+    }
+    Ok(loaded)
 }
 
 /// Whose signatures count.

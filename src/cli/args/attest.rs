@@ -23,7 +23,15 @@ pub(in crate::cli) struct ProvenanceArgs {
     /// What it was built from, as `https://host/repository[@commit]`; required for provenance outside a known CI host
     #[arg(long, value_name = "URI[@COMMIT]", help_heading = "Provenance")]
     pub(in crate::cli) source: Option<String>,
-    /// The SLSA build level, 1 to 3, that the evidence of this run has to support; less is an error, and nothing is signed
+    #[command(flatten)]
+    pub(in crate::cli) level: LevelArgs,
+}
+
+/// How much of a build has to be vouched for.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LevelArgs {
+    /// The SLSA build level, 1 to 3, that the evidence has to support; less is an error: with run nothing is signed, with
+    /// verify the signed provenance has to be there and support it
     #[arg(long, value_name = "LEVEL", help_heading = "Provenance")]
     pub(in crate::cli) minimum_build_level: Option<String>,
 }

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(super) use attest::{PredicateArgs, ProvenanceArgs};
+pub(super) use attest::{LevelArgs, PredicateArgs, ProvenanceArgs};
 pub(super) use images::{AllowArgs, ImagesArgs, SubjectArgs};
 pub(super) use names::{AUTHORITY, LATER_COMMANDS, LATER_INPUTS, TYPED_ONLY};
 pub(super) use output::{LookArgs, OutputArgs, ReportArgs};
@@ -193,6 +193,8 @@ pub(in crate::cli) struct VerifyArgs {
     pub(in crate::cli) task: TaskArgs,
     #[command(flatten)]
     pub(in crate::cli) expect: ExpectArgs,
+    #[command(flatten)]
+    pub(in crate::cli) level: LevelArgs,
 }
 
 /// Arguments of `inspect`.

@@ -10,6 +10,7 @@ use crate::cli::origin::{Naming, Origins};
 use crate::cli::services::{ServiceSettings, services};
 use crate::cli::words::SignerKind;
 use crate::domain::oci::Repository;
+use crate::job::BuildLevel;
 
 /// What is asked about, and what it is judged by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +32,15 @@ impl Asked {
     pub(in crate::cli) fn expecting(self, args: ExpectArgs) -> Self {
         let trust = TrustFiles {
             expect: args.expect,
+            ..self.trust
+        };
+        Self { trust, ..self }
+    }
+
+    /// The same, with the build level that an accepted provenance has to support.
+    pub(in crate::cli) fn at_least(self, minimum_build_level: Option<BuildLevel>) -> Self {
+        let trust = TrustFiles {
+            minimum_build_level,
             ..self.trust
         };
         Self { trust, ..self }
@@ -63,6 +73,8 @@ pub struct TrustFiles {
     pub store: Option<PathBuf>,
     /// Expectations file; never derived.
     pub expect: Option<PathBuf>,
+    /// The build level that an accepted provenance has to support.
+    pub minimum_build_level: Option<BuildLevel>,
 }
 
 /// What a command does with the signer that is named.
@@ -129,6 +141,7 @@ pub(in crate::cli) fn asked(
             policy: trust.trust_policy,
             store: trust.trust_store,
             expect: None,
+            minimum_build_level: None,
         },
     })
 }

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::args::{
-    AttestArgs, Cli, Command, CopyArgs, DemoArgs, DownloadArgs, ExplainArgs, InspectArgs, ProvenanceArgs,
-    RunArgs, ServiceArgs, TargetsArgs, TaskArgs, TrustArgs, VerifyArgs,
+    AttestArgs, Cli, Command, CopyArgs, DemoArgs, DownloadArgs, ExplainArgs, InspectArgs, LevelArgs,
+    ProvenanceArgs, RunArgs, ServiceArgs, TargetsArgs, TaskArgs, TrustArgs, VerifyArgs,
 };
 use super::error::CliError;
 use super::images::{ImageText, images, needs_allow};
@@ -322,7 +322,9 @@ fn attest(args: AttestArgs, origins: &Origins) -> Result<RunSettings, CliError> 
 fn verify(args: VerifyArgs, origins: &Origins) -> Result<VerifySettings, CliError> {
     let (judged_by, task) = halves(args.task, origins);
     Ok(VerifySettings {
-        asked: asked(args.images, args.who, judged_by, Need::Judging, origins)?.expecting(args.expect),
+        asked: asked(args.images, args.who, judged_by, Need::Judging, origins)?
+            .expecting(args.expect)
+            .at_least(level(&args.level, origins)?),
         recursive: recursive(args.subjects.recursive),
         require_digest: args.subjects.require_digest,
         metadata: metadata(args.metadata.metadata, origins)?,
@@ -397,18 +399,21 @@ fn provenance(args: ProvenanceArgs, origins: &Origins) -> Result<ProvenanceWish,
     })
 }
 
-/// The minimum build level; without a provenance there is nothing to hold it against.
+/// The minimum build level of what is to be attested; without a provenance there is nothing to hold it against.
 fn minimum(args: &ProvenanceArgs, origins: &Origins) -> Result<Option<BuildLevel>, CliError> {
-    let level = args.minimum_build_level.as_deref();
-    if level.is_some() && args.provenance == ProvenanceMode::Off {
+    if args.level.minimum_build_level.is_some() && args.provenance == ProvenanceMode::Off {
         return Err(CliError::Together {
             first: origins.spell("minimum-build-level"),
             second: format!("{} off", origins.spell("provenance")),
             why: "a level is that of a provenance",
         });
     }
-    level
-        .map(|text| word(text, "minimum-build-level", origins))
+    level(&args.level, origins)
+}
+
+fn level(args: &LevelArgs, origins: &Origins) -> Result<Option<BuildLevel>, CliError> {
+    let text = args.minimum_build_level.as_deref();
+    text.map(|text| word(text, "minimum-build-level", origins))
         .transpose()
 }
 

@@ -52,7 +52,7 @@ pub use facts::{BuildFacts, BuilderId, Dependency, FactError, MANUAL_BUILD_TYPE,
 pub use issuer::{Issuer, IssuerError};
 pub use keys::{DOCUMENT_BYTES, IssuerKeys, KeysError, read_discovery};
 pub use kind::{Form, Kind, KindError};
-pub use level::{BuildLevel, KeyHolder, LevelError, Supported, supported};
+pub use level::{BuildLevel, KeyHolder, LevelError, Supported, supported, supported_by_document};
 pub use member::Member;
 pub use parameters::{Parameter, Parameters};
 pub use predicate::{

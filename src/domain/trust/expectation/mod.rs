@@ -11,14 +11,14 @@ mod reader;
 use std::time::Duration;
 
 pub use self::condition::{Condition, Literal, Number, Pattern, PatternError, Test};
-pub use self::provenance::supported_level;
 use self::provenance::{hold, lack, words};
 pub use self::reader::{ExpectationsError, NAMES};
 use super::attestation::AcceptedAttestation;
 use crate::base::foreign::{Foreign, quote};
 use crate::base::time::Timestamp;
+use crate::domain::notary::SigningScheme;
 use crate::domain::oci::Digest;
-use crate::domain::provenance::{Attested, Kind, Member};
+use crate::domain::provenance::{Attested, BuildLevel, KeyHolder, Kind, Member, supported_by_document};
 
 /// Every expectation of one file, in its order.
 ///
@@ -37,6 +37,17 @@ pub struct Expectations {
 }
 
 impl Expectations {
+    /// Those of a file, where there is one, and a provenance that supports this build level; none where nothing is
+    /// expected.
+    pub fn and_minimum(file: Option<Self>, minimum: Option<BuildLevel>) -> Option<Self> {
+        let Some(least) = minimum else {
+            return file;
+        };
+        let mut entries = file.map(|file| file.entries).unwrap_or_default();
+        entries.push(Expectation::of_level(least));
+        Some(Self { entries })
+    }
+
     /// The expectations.
     pub fn entries(&self) -> &[Expectation] {
         &self.entries
@@ -100,9 +111,23 @@ pub struct Expectation {
     /// The greatest age of the attestation's signature.
     pub max_age: Option<Duration>,
     /// The least build level that the evidence has to support.
-    pub minimum_build_level: Option<u8>,
+    pub minimum_build_level: Option<BuildLevel>,
     /// Conditions on members.
     pub conditions: Vec<Condition>,
+}
+
+impl Expectation {
+    /// A provenance that supports this build level, whatever else it says.
+    fn of_level(least: BuildLevel) -> Self {
+        Self {
+            wanted: Wanted::Kind(Kind::Provenance),
+            required: true,
+            members: Vec::new(),
+            max_age: None,
+            minimum_build_level: Some(least),
+            conditions: Vec::new(),
+        }
+    }
 }
 
 /// What kind of expectation is not met.
@@ -219,7 +244,7 @@ fn lacking(
     lacks.extend(
         expectation
             .minimum_build_level
-            .and_then(|least| too_low(attested, digest, least)),
+            .and_then(|least| too_low(attestation, digest, least)),
     );
     lacks
 }
@@ -257,11 +282,25 @@ fn too_old(
     })
 }
 
-fn too_low(attested: &Attested, digest: &Digest, least: u8) -> Option<Shortfall> {
-    let (level, reason) = supported_level(attested);
-    (level < least).then(|| Shortfall {
+/// Who holds the key, as far as a signature tells: a signing authority keeps its own, anybody else may keep theirs
+/// anywhere (Notary Project signature specification, "Signing Scheme").
+fn key_holder(attestation: &AcceptedAttestation) -> KeyHolder {
+    match attestation.signature().envelope().scheme() {
+        SigningScheme::SigningAuthority => KeyHolder::Service,
+        SigningScheme::X509 => KeyHolder::Unknown,
+    }
+}
+
+fn too_low(attestation: &AcceptedAttestation, digest: &Digest, least: BuildLevel) -> Option<Shortfall> {
+    let supported = supported_by_document(attestation.attested(), key_holder(attestation));
+    let (level, reasons) = match supported {
+        Some(supported) if supported.level >= least => return None,
+        Some(supported) => (supported.level.number(), supported.reasons.join("; ")),
+        None => (0, "it is no SLSA provenance that names its builder".to_owned()),
+    };
+    Some(Shortfall {
         lack: Lack::Level,
-        message: format!("the evidence supports build level {level}, because {reason}"),
+        message: format!("the evidence supports build level {level}: {reasons}"),
         expected: format!("build level {least}"),
         found: Some(Foreign::new(level.to_string())),
         about: Some(digest.clone()),

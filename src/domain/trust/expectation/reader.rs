@@ -11,7 +11,7 @@ use crate::base::limits::Bounds;
 use crate::base::time::parse_duration;
 use crate::base::tree::{Cursor, Document, DocumentError, Object, Value};
 use crate::base::{json, yaml};
-use crate::domain::provenance::{Kind, Member, is_commit, is_uri};
+use crate::domain::provenance::{BuildLevel, Kind, Member, is_commit, is_uri};
 
 /// Members of one expectation, in the order of the documentation.
 pub const NAMES: [&str; 12] = [
@@ -34,9 +34,6 @@ const CONDITION: [&str; 5] = ["at", "equals", "matches", "in", "at-least"];
 
 /// Expectations of one file, conditions of one expectation, and values of one condition (ours).
 const ENTRIES: usize = 100;
-
-/// The highest build level (SLSA 1.2, `build-track-basics.md`).
-const HIGHEST_LEVEL: u64 = 3;
 
 /// Everything that is wrong with an expectations file; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -276,13 +273,10 @@ fn age(cursor: &Cursor<'_>) -> Result<Duration, DocumentError> {
     parse_duration(cursor.string().map_err(|_| cursor.error(expected))?).map_err(|_| cursor.error(expected))
 }
 
-fn level(cursor: &Cursor<'_>) -> Result<u8, DocumentError> {
-    let level = cursor
-        .unsigned()
-        .ok()
-        .filter(|level| (1..=HIGHEST_LEVEL).contains(level));
-    let level = level.and_then(|level| u8::try_from(level).ok());
-    level.ok_or_else(|| cursor.error(format!("a build level from 1 to {HIGHEST_LEVEL}")))
+fn level(cursor: &Cursor<'_>) -> Result<BuildLevel, DocumentError> {
+    let number = cursor.unsigned().ok();
+    let level = number.and_then(|number| number.to_string().parse().ok());
+    level.ok_or_else(|| cursor.error("a build level from 1 to 3"))
 }
 
 fn literal(cursor: &Cursor<'_>) -> Result<Literal, DocumentError> {

@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::base::failure::{Class, Classified as _};
-use crate::domain::provenance::Statement;
+use crate::domain::provenance::{MANUAL_BUILD_TYPE, Statement};
 use crate::domain::trust::attestation::{self, AttestationOutcome};
-use crate::domain::trust::testing::{local_header, payload, sign, simple_policy, store, subject, time};
-use crate::domain::trust::{Requirements, examine};
+use crate::domain::trust::testing::{
+    PROFILE, aws_header, local_header, payload, sign, simple_policy, store, subject, time,
+};
+use crate::domain::trust::{Requirements, RevocationAnswer, examine};
 use crate::domain::x509::testing::chain;
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -38,6 +40,11 @@ fn provenance(pointer: &str, value: &Value) -> Value {
 
 /// An accepted attestation with this predicate.
 fn accepted(predicate_type: &str, predicate: &Value) -> AcceptedAttestation {
+    accepted_by(&local_header(), predicate_type, predicate)
+}
+
+/// The same, under a signature with this header.
+fn accepted_by(header: &Value, predicate_type: &str, predicate: &Value) -> AcceptedAttestation {
     let image = Digest::of(b"image");
     let text = json!({
         "_type": "https://in-toto.io/Statement/v1",
@@ -47,11 +54,16 @@ fn accepted(predicate_type: &str, predicate: &Value) -> AcceptedAttestation {
     });
     let statement = Statement::read(text.to_string().as_bytes()).unwrap();
     let issued = chain();
-    let evidence = sign(&issued, &local_header(), &payload(&subject(1), &[]));
-    let policy = simple_policy("strict", "ca:test", "*");
-    let store = store("ca:test", &issued);
+    let evidence = sign(&issued, header, &payload(&subject(1), &[]));
+    let (name, identity) = match header.get("io.cncf.notary.verificationPlugin") {
+        Some(_) => ("signingAuthority:test", PROFILE),
+        None => ("ca:test", "*"),
+    };
+    let policy = simple_policy("strict", name, identity);
+    let store = store(name, &issued);
     let (wanted, now) = (Requirements::default(), time("2025-06-01T00:00:00Z"));
-    let outcome = examine(&evidence, &subject(1), &policy, &store, &wanted, now).conclude(&BTreeMap::new());
+    let pending = examine(&evidence, &subject(1), &policy, &store, &wanted, now);
+    let outcome = pending.conclude(&BTreeMap::from([(0, RevocationAnswer::Good)]));
     let document = Arc::new(Attested::Statement(statement));
     match attestation::judge(&image, Ok(&document), &[&outcome], 0) {
         AttestationOutcome::Accepted(accepted) => *accepted,
@@ -127,7 +139,7 @@ fn everything_that_a_provenance_says_can_be_expected() {
             "self-hosted",
             Lack::Condition,
         ),
-        ("minimum-build-level", "2", "3", Lack::Level),
+        ("minimum-build-level", "1", "2", Lack::Level),
         ("max-age", "61m", "59m", Lack::TooOld),
     ];
     for (name, holds, fails, lack) in rows {
@@ -277,21 +289,70 @@ fn the_age_is_that_of_the_signature_and_a_future_is_no_age() {
 }
 
 #[test]
-fn levels_rest_on_what_the_document_can_show() {
-    let level = |pointer: &str, value: Value| {
-        let one = accepted(PROVENANCE, &provenance(pointer, &value));
-        supported_level(one.attested()).0
+fn levels_rest_on_what_the_document_and_its_signature_can_show() {
+    let said = |of: &AcceptedAttestation, least: u8| {
+        let file = of_provenance(&format!("    minimum-build-level: {least}\n"));
+        told(&file, std::slice::from_ref(of))
+            .into_iter()
+            .map(|short| short.message)
+            .collect::<Vec<_>>()
     };
-    assert_eq!(level("", json!(null)), 2);
+    let by_service =
+        |pointer: &str, value: Value| accepted_by(&aws_header(), PROVENANCE, &provenance(pointer, &value));
+    let good = by_service("", json!(null));
+    assert_eq!(said(&good, 2), [""; 0]);
+    assert!(said(&good, 3)[0].contains("supports build level 2: the shape of level 2"));
+    // The same document by a key that may lie anywhere.
+    let local = accepted(PROVENANCE, &provenance("", &json!(null)));
+    assert_eq!(said(&local, 1), [""; 0]);
+    assert!(said(&local, 2)[0].contains("level 1: the signature does not show"));
     let environment =
         "https://github.com/octo-org/app/.github/workflows/release.yml@refs/heads/main#environment";
-    assert_eq!(level("/runDetails/builder/id", json!(environment)), 1);
     let runner = "/buildDefinition/internalParameters/github/runner_environment";
-    assert_eq!(level(runner, json!("self-hosted")), 1);
-    assert_eq!(level(runner, json!(null)), 1);
-    assert_eq!(level("/runDetails/builder/id", json!(7)), 0);
-    let other = accepted("https://in-toto.io/attestation/vulns/v0.2", &json!({}));
-    assert_eq!(supported_level(other.attested()).0, 0);
+    for (pointer, value, why) in [
+        (
+            "/runDetails/builder/id",
+            json!(environment),
+            "any step of the job can set",
+        ),
+        (
+            "/buildDefinition/buildType",
+            json!(MANUAL_BUILD_TYPE),
+            "whoever ran countersign",
+        ),
+        (runner, json!("self-hosted"), "self-hosted runner"),
+        (runner, json!(null), "nothing says that the job ran"),
+    ] {
+        let one = by_service(pointer, value);
+        assert_eq!(said(&one, 1), [""; 0], "{why}");
+        let told = said(&one, 2);
+        assert!(
+            told[0].contains("supports build level 1: ") && told[0].contains(why),
+            "{told:?}"
+        );
+    }
+    let unnamed = by_service("/runDetails/builder/id", json!(7));
+    assert!(said(&unnamed, 1)[0].contains("build level 0"));
+}
+
+#[test]
+fn a_minimum_level_joins_the_file_and_needs_a_provenance() {
+    assert_eq!(Expectations::and_minimum(None, None), None);
+    let alone = Expectations::and_minimum(None, Some(BuildLevel::L1)).unwrap();
+    let read = |text: &str| Expectations::read(text.as_bytes()).unwrap();
+    assert_eq!(alone, read(&of_provenance("    minimum-build-level: 1\n")));
+    let file = read("attestations: [{type: spdx}]");
+    let both = Expectations::and_minimum(Some(file.clone()), Some(BuildLevel::L2)).unwrap();
+    assert_eq!(
+        both,
+        read("attestations: [{type: spdx}, {type: provenance, minimum-build-level: 2}]")
+    );
+    assert_eq!(Expectations::and_minimum(Some(file.clone()), None), Some(file));
+    let missing = judge(&alone, &[], time("2025-06-01T00:00:00Z"));
+    assert_eq!(
+        missing.iter().map(|short| short.lack).collect::<Vec<_>>(),
+        [Lack::Missing]
+    );
 }
 
 #[test]

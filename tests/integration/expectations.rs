@@ -1,6 +1,7 @@
 //! What `--expect` demands of attestations, with the shipped binary: met, missed in every way, and files that are none.
 
 use std::fs;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -48,6 +49,24 @@ impl Scratch {
             self.expect_as(signer, 0, &["run", "--signer=local", "--provenance=off", &image]);
         }
         digest
+    }
+
+    /// Puts everything that a layout once held back into it, beside what it holds now.
+    fn put_back(&self, before: &[(PathBuf, Vec<u8>)]) {
+        let file = self.path("demo/index.json");
+        let mut now: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+        for (path, bytes) in before.iter().filter(|(path, _)| !path.exists()) {
+            fs::write(path, bytes).unwrap();
+        }
+        let (_, then) = before.iter().find(|(path, _)| *path == file).unwrap();
+        let then: Value = serde_json::from_slice(then).unwrap();
+        let listed = now["manifests"].as_array_mut().unwrap();
+        for entry in then["manifests"].as_array().unwrap() {
+            if !listed.iter().any(|known| known["digest"] == entry["digest"]) {
+                listed.push(entry.clone());
+            }
+        }
+        fs::write(&file, now.to_string()).unwrap();
     }
 
     fn verdict(&self, digest: &str) -> Value {
@@ -118,6 +137,35 @@ fn every_way_to_miss_has_its_rule_and_says_what_was_expected_and_found() {
     scratch.expecting(1, "attestations: [{type: cyclonedx}]");
     assert_eq!(scratch.findings(), ["error CSN020"]);
     scratch.expecting(0, "attestations: [{type: cyclonedx, required: false}]");
+}
+
+#[test]
+fn a_build_level_is_demanded_without_a_file_and_beside_one() {
+    let scratch = signed();
+    let verify = |code, more: &[&str]| {
+        scratch.verify(code, DEMO, more);
+        scratch.missed()
+    };
+    assert_eq!(verify(0, &["--minimum-build-level=1"]), []);
+    let too_low = ("CSN032".to_owned(), "build level 2".to_owned(), "1".to_owned());
+    assert_eq!(verify(1, &["--minimum-build-level=2"]), [too_low]);
+    fs::write(scratch.path("expect.yml"), "attestations: [{type: spdx}]").unwrap();
+    let both = verify(1, &["--minimum-build-level=2", "--expect=expect.yml"]);
+    let rules: Vec<&str> = both.iter().map(|(rule, _, _)| rule.as_str()).collect();
+    assert_eq!(rules, ["CSN020", "CSN032"]);
+    let ran = scratch.verify(2, DEMO, &["--minimum-build-level=4"]);
+    assert!(
+        ran.stderr.contains("expected a SLSA build level, 1 to 3"),
+        "{}",
+        ran.stderr
+    );
+
+    let bare = Scratch::new();
+    bare.unsigned("demo");
+    bare.expect(0, &["run", "--signer=local", "--provenance=off", DEMO]);
+    bare.verify(0, DEMO, &[]);
+    bare.verify(1, DEMO, &["--minimum-build-level=1"]);
+    assert_eq!(bare.findings(), ["error CSN020"]);
 }
 
 #[test]
@@ -225,6 +273,7 @@ fn documents_that_are_none_have_a_rule_each() {
 #[test]
 fn two_of_one_kind_by_one_signer_are_told_and_one_has_to_meet_everything() {
     let scratch = signed();
+    let before = crate::scratch::snapshot(&scratch.path("demo"));
     // Times are whole seconds: within one second the two attestations would be the same bytes.
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     let other = [
@@ -235,12 +284,13 @@ fn two_of_one_kind_by_one_signer_are_told_and_one_has_to_meet_everything() {
     ];
     let source = ["--source=https://git.example.com/team/second", "--resign"];
     scratch.expect(0, &[&other[..], &source].concat());
-    let kept = Layout::read(&scratch.path("demo"))
-        .referrers(&Layout::read(&scratch.path("demo")).image(), PROVENANCE);
-    if kept.len() < 2 {
-        // The run replaces its own older one: there is nothing left to tell.
-        return;
-    }
+    // The run replaces its own older one; somebody put it back.
+    scratch.put_back(&before);
+    let layout = Layout::read(&scratch.path("demo"));
+    assert_eq!(layout.referrers(&layout.image(), PROVENANCE).len(), 2);
+    scratch.verify(0, DEMO, &[]);
+    // The image's own older signature came back too.
+    assert_eq!(scratch.findings(), ["note CSN041", "warning CSN027"]);
     scratch.expecting(
         1,
         &of_provenance(

@@ -147,6 +147,16 @@ fn an_older_provenance_that_may_not_be_deleted_is_a_note() {
         "{note}"
     );
 
+    // Whoever verifies is told that two stand there.
+    let verified = stage.verify(&[&image]);
+    passed(&verified);
+    let findings = verified.report["findings"].as_array().unwrap().iter();
+    let told = findings.filter(|finding| finding["level"] != "note");
+    let told: Vec<_> = told
+        .map(|finding| (&finding["rule"], &finding["level"]))
+        .collect();
+    assert_eq!(told, [(&json!("CSN027"), &json!("warning"))]);
+
     // Where it may be deleted later, the next run does so, and signs nothing for it.
     stage.world.no_more_faults();
     stage.world.ledger().clear();

@@ -18,6 +18,7 @@ mod bad_input;
 mod claims;
 mod completed;
 mod counts;
+mod expected;
 mod faults;
 mod happy;
 mod identities;

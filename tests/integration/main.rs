@@ -20,6 +20,8 @@ mod cli;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
+mod consumers;
+#[cfg(test)]
 mod copy;
 #[cfg(test)]
 mod docs;

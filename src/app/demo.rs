@@ -11,7 +11,7 @@ use crate::cli::{
     TaskSettings, TrustFiles, Untrusted,
 };
 use crate::edge::layout::demo_image;
-use crate::job::{Concurrency, Images, Recursive};
+use crate::job::{Concurrency, Images, Recursive, Unbound};
 
 /// Who "built" the demo image.
 const BUILDER: &str = "https://github.com/countersign/countersign/demo";
@@ -60,6 +60,7 @@ fn run_settings(settings: &DemoSettings, image: &str) -> Result<RunSettings, Cau
         minimum_build_level: None,
         signs: Images::Sign,
         predicates: Vec::new(),
+        unbound: Unbound::Tell,
         provenance: ProvenanceWish::Auto {
             builder: Some(parsed(BUILDER)?),
             source: Some(parsed(SOURCE)?),

@@ -60,6 +60,7 @@ pub(super) async fn work(
         provenance,
         minimum_build_level: settings.minimum_build_level,
         predicates,
+        unbound: settings.unbound,
         created,
         trust: loaded.trust,
         repository: settings.asked.repository.clone(),

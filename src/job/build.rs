@@ -136,6 +136,11 @@ impl Build {
         Self { account, supported }
     }
 
+    /// Whether a CI host was asked about it, not a person.
+    pub(super) fn is_by_host(&self) -> bool {
+        self.account.voucher != Voucher::Caller
+    }
+
     /// What the report says of it.
     pub(super) fn report(&self) -> BuildReport {
         let account = &self.account;

@@ -15,6 +15,7 @@
 mod ahead;
 mod attach;
 mod attest;
+mod bind;
 mod build;
 mod copy;
 mod copy_blob;
@@ -57,7 +58,7 @@ pub use name::{ImageInput, NameError, NameProblem, Naming, Part, name_targets};
 pub use run::run;
 pub use settings::{
     BuildLevel, BuilderId, Concurrency, CopyJob, ExplainJob, GivenPolicy, Images, InspectJob, Issuer,
-    PredicateChoice, Provenance, Recursive, RunJob, Source, Surroundings, Target, Trust, VerifyJob,
+    PredicateChoice, Provenance, Recursive, RunJob, Source, Surroundings, Target, Trust, Unbound, VerifyJob,
 };
 pub use stop::{Signal, Stop, Stopper, stop_channel};
 pub use targets::{ListedTarget, list_targets, resolve_targets, targets_json, targets_matrix, targets_text};
@@ -160,6 +161,7 @@ fn named(target: &Target, state: TargetState) -> TargetReport {
         plan: Vec::new(),
         signatures: Vec::new(),
         attestations: Vec::new(),
+        binding: None,
         tree: None,
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Unit {
     pub(super) platforms: Vec<Foreign>,
     /// The platform manifests of an index, which a Statement about it names too.
     pub(super) children: Vec<Descriptor>,
+    /// The manifest itself.
+    pub(super) manifest: Manifest,
     /// `org.opencontainers.image.created`.
     pub(super) created: Option<Foreign>,
     /// The tags that what was named was named by.
@@ -59,6 +61,7 @@ impl Unit {
             image,
             root,
             children,
+            manifest: manifest.clone(),
             created,
             tags: Vec::new(),
             strays: Vec::new(),

@@ -30,6 +30,7 @@ use crate::base::failure::Cause;
 use crate::base::foreign::{Foreign, quote};
 use crate::domain::oci::Digest;
 use crate::domain::plan::{self, Action, Found, FoundAttestation, Step, Wanted};
+use crate::domain::provenance::binding::Binding;
 use crate::domain::report::{Event, Failure, Finding, Rule, RunReport, TargetReport, TargetState, Verdict};
 use crate::domain::trust::Accepted;
 use crate::seams::{Observer, Revocation, Signer, SignerIdentity, WriteStore};
@@ -104,8 +105,8 @@ pub(super) struct Run<'a, S, G, R, O> {
     pub(super) job: &'a RunJob,
     pub(super) signings: Signings<'a, G>,
     pub(super) judge: Judge<'a, S, R>,
-    observer: &'a O,
-    stop: &'a Stop,
+    pub(super) observer: &'a O,
+    pub(super) stop: &'a Stop,
     /// The manifests that this run stored.
     pub(super) made: RefCell<MadeNow>,
     /// What was found everywhere in the first pass, for the second.
@@ -119,10 +120,12 @@ pub(super) struct Run<'a, S, G, R, O> {
 /// A unit that was looked at.
 pub(super) struct Looked {
     /// The target it belongs to.
-    index: usize,
+    pub(super) index: usize,
     pub(super) unit: Unit,
     pub(super) observed: Observed,
-    named_at: String,
+    /// What ties it to this run, once that was asked.
+    pub(super) binding: OnceCell<Result<Binding, Cause>>,
+    pub(super) named_at: String,
 }
 
 /// What became of one unit in the first pass.
@@ -166,6 +169,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let (first, account) = tokio::join!(first, self.job.provenance.account());
         let first: Vec<First> = first.into_iter().flatten().collect();
         self.weigh(account, report);
+        self.demand_ties(first.iter().filter_map(First::looked)).await;
         let names = names_by_digest(&first, self.job);
         let _ = self.elsewhere.set(self.elsewhere(&first, &names));
         let last = pool::each(first, jobs, async |first| match first {
@@ -271,6 +275,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                     index,
                     unit,
                     observed,
+                    binding: OnceCell::new(),
                     named_at: target.named_at.clone(),
                 })
             });
@@ -300,6 +305,9 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     async fn act(&self, looked: &Looked, names: &[String], failed: &Cell<bool>) -> Ended {
         let actions = self.plan(looked, names);
         let plan: Vec<String> = actions.iter().map(Action::explain).collect();
+        if let Some(refused) = self.refused(looked, &plan) {
+            return refused;
+        }
         let stopping = self.is_over(failed);
         if self.job.dry_run || stopping {
             let state = if stopping {
@@ -316,7 +324,9 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let progress = Progress::new(self.observer, looked.index);
         let work = async {
             let (mut observed, moved) = if actions.iter().any(Action::writes) {
-                let written = self.write(looked, &actions, names, &progress).await?;
+                let written = self.write(looked, &actions, names, &progress);
+                let (written, ()) = tokio::join!(written, self.tie_attested(looked, &actions));
+                let written = written?;
                 progress.begin(Step::Verify);
                 let (observed, moved) = tokio::join!(self.read_back(looked, &written), self.moved(looked));
                 let (observed, moved) = (observed?, moved?);
@@ -328,7 +338,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             let notes = self.replace(looked, &actions, &mut observed).await;
             Ok((observed, moved, notes))
         };
-        let last = match progress
+        let mut last = match progress
             .guard(self.job.concurrency.timeout, self.stop, work)
             .await
         {
@@ -345,6 +355,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                 Ended::bare(TargetReport { plan, ..report }, Some(failure))
             }
         };
+        self.tell_tie(looked, &mut last);
         failed.set(failed.get() || !last.failures.is_empty());
         last
     }
@@ -511,6 +522,14 @@ fn skipped(unit: &Unit, policy: &str) -> Cause {
 }
 
 impl First {
+    /// The unit, where it was looked at.
+    fn looked(&self) -> Option<&Looked> {
+        match self {
+            Self::Looked(looked) => Some(looked),
+            Self::Ended(_) => None,
+        }
+    }
+
     /// A target of which nobody can know whether its tag or its digest is meant.
     fn astray<O: Observer>(target: &Target, root: &Unit, progress: &Progress<'_, O>) -> Self {
         let told = root.strays.iter().map(Stray::mismatch);

@@ -68,6 +68,15 @@ pub enum Images {
     Leave,
 }
 
+/// What becomes of an image that nothing ties to the run that attests it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unbound {
+    /// It is told.
+    Tell,
+    /// It is refused, and nothing is signed.
+    Refuse,
+}
+
 /// Whether a provenance is attached, and what it says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Provenance {
@@ -193,6 +202,8 @@ pub struct RunJob {
     pub images: Images,
     /// What is attested.
     pub provenance: Provenance,
+    /// What becomes of what nothing ties to this run.
+    pub unbound: Unbound,
     /// The SLSA build level that the evidence has to support.
     pub minimum_build_level: Option<BuildLevel>,
     /// What else is attested: no two of one kind.

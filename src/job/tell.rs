@@ -180,6 +180,7 @@ pub(super) fn bare(unit: &Unit, state: TargetState) -> TargetReport {
         plan: Vec::new(),
         signatures: Vec::new(),
         attestations: Vec::new(),
+        binding: None,
         tree: None,
     }
 }

@@ -87,6 +87,7 @@ impl World {
             provenance: Provenance::Attach(Box::new(account)),
             minimum_build_level: None,
             predicates: Vec::new(),
+            unbound: Unbound::Tell,
             created: None,
             trust: self.trust(),
             repository: None,

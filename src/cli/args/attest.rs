@@ -23,6 +23,9 @@ pub(in crate::cli) struct ProvenanceArgs {
     /// What it was built from, as `https://host/repository[@commit]`; required for provenance outside a known CI host
     #[arg(long, value_name = "URI[@COMMIT]", help_heading = "Provenance")]
     pub(in crate::cli) source: Option<String>,
+    /// Refuse an image that nothing ties to this run: no label or annotation with its commit, no provenance by BuildKit
+    #[arg(long, help_heading = "Provenance")]
+    pub(in crate::cli) require_binding: bool,
     #[command(flatten)]
     pub(in crate::cli) level: LevelArgs,
 }

@@ -20,7 +20,7 @@ use super::words::{Format, Pair, ProvenanceMode, Reach, TargetsFormat, Untrusted
 use super::{pages, words};
 use crate::base::foreign::quote;
 use crate::domain::oci::Repository;
-use crate::job::{BuildLevel, BuilderId, Concurrency, Images, PredicateChoice, Recursive, Source};
+use crate::job::{BuildLevel, BuilderId, Concurrency, Images, PredicateChoice, Recursive, Source, Unbound};
 
 pub use asked::{Asked, KeyChoice, NOTATION, TrustFiles};
 pub use left::{Look, ReportSettings, TaskSettings};
@@ -106,6 +106,8 @@ pub struct RunSettings {
     pub minimum_build_level: Option<BuildLevel>,
     /// What else is.
     pub predicates: Vec<PredicateChoice>,
+    /// What becomes of what nothing ties to this run.
+    pub unbound: Unbound,
     /// How the images are worked through.
     pub task: TaskSettings,
 }
@@ -283,6 +285,7 @@ fn run(args: RunArgs, origins: &Origins) -> Result<RunSettings, CliError> {
         untrusted: args.event.untrusted,
         metadata: metadata(args.metadata.metadata, origins)?,
         signs: Images::Sign,
+        unbound: unbound(&args.provenance, origins)?,
         minimum_build_level: minimum(&args.provenance, origins)?,
         provenance: provenance(args.provenance, origins)?,
         predicates: args.predicates.attest,
@@ -312,6 +315,7 @@ fn attest(args: AttestArgs, origins: &Origins) -> Result<RunSettings, CliError> 
         untrusted: args.event.untrusted,
         metadata: BTreeMap::new(),
         signs: Images::Leave,
+        unbound: Unbound::Tell,
         minimum_build_level: None,
         provenance: ProvenanceWish::Off,
         predicates: args.predicates.attest,
@@ -396,6 +400,22 @@ fn provenance(args: ProvenanceArgs, origins: &Origins) -> Result<ProvenanceWish,
     Ok(match args.provenance {
         ProvenanceMode::Off => ProvenanceWish::Off,
         ProvenanceMode::Auto => ProvenanceWish::Auto { builder, source },
+    })
+}
+
+/// What becomes of what nothing ties; without a provenance there is nothing to tie.
+fn unbound(args: &ProvenanceArgs, origins: &Origins) -> Result<Unbound, CliError> {
+    if args.require_binding && args.provenance == ProvenanceMode::Off {
+        return Err(CliError::Together {
+            first: origins.spell("require-binding"),
+            second: format!("{} off", origins.spell("provenance")),
+            why: "it is the provenance's run that an image is tied to",
+        });
+    }
+    Ok(if args.require_binding {
+        Unbound::Refuse
+    } else {
+        Unbound::Tell
     })
 }
 

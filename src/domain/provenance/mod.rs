@@ -29,6 +29,7 @@
 mod account;
 pub mod attestation_manifest;
 mod attested;
+pub mod binding;
 pub mod claims;
 mod facts;
 mod issuer;

@@ -26,6 +26,31 @@ pub struct BuildReport {
     pub reasons: Vec<String>,
 }
 
+/// What ties an image to the run that attests it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BindingReport {
+    /// `annotations`, `labels`, `buildkit`, or `none`.
+    pub tie: &'static str,
+    /// What was found instead, where nothing ties it.
+    pub found: Vec<Foreign>,
+}
+
+impl BindingReport {
+    pub(super) fn json(&self) -> Json {
+        Json::map([("tie", self.tie.into()), ("found", Json::list(&self.found))])
+    }
+
+    /// A sentence for people.
+    pub(super) const fn words(&self) -> &'static str {
+        match self.tie.as_bytes() {
+            b"annotations" => "tied to this run by annotations that name its commit and repository",
+            b"labels" => "tied to this run by labels that name its commit and repository",
+            b"buildkit" => "tied to this run by BuildKit's provenance, which names it",
+            _ => "nothing ties it to this run",
+        }
+    }
+}
+
 impl BuildReport {
     pub(super) fn json(&self) -> Json {
         let texts = |texts: &[&'static str]| Json::list(texts.iter().map(|text| Json::from(*text)));

@@ -67,6 +67,13 @@ fn target_json(report: &RunReport, target: &TargetReport) -> Json {
             "attestations",
             Json::list(target.attestations.iter().map(attestation)),
         ),
+        (
+            "binding",
+            target
+                .binding
+                .as_ref()
+                .map_or(Json::Null, super::BindingReport::json),
+        ),
         ("referrers", target.tree.as_ref().map(|tree| node(tree, 0)).into()),
     ])
 }

@@ -53,7 +53,7 @@ mod verdict;
 #[cfg(test)]
 mod samples;
 
-pub use build::BuildReport;
+pub use build::{BindingReport, BuildReport};
 pub use event::Event;
 pub use finding::{Finding, Level};
 pub use outputs::{Output, Paths, outputs};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{BuildReport, Finding, TreeNode};
+use super::{BindingReport, BuildReport, Finding, TreeNode};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::Foreign;
 use crate::base::time::Timestamp;
@@ -216,6 +216,8 @@ pub struct TargetReport {
     pub signatures: Vec<SignatureReport>,
     /// Its attestations.
     pub attestations: Vec<AttestationReport>,
+    /// What ties it to the run that attests it; none where that was not asked.
+    pub binding: Option<BindingReport>,
     /// The referrer tree as read back; none where nothing could be read.
     pub tree: Option<TreeNode>,
 }

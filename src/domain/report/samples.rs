@@ -110,6 +110,7 @@ fn target(state: TargetState, made_now: bool) -> TargetReport {
         plan: vec![],
         signatures: vec![signature("signature", made_now)],
         attestations: vec![provenance(made_now)],
+        binding: None,
         tree: Some(tree(Standing::Verified)),
     }
 }
@@ -154,7 +155,13 @@ fn good() -> RunReport {
             level: 2,
             reasons: vec!["the job's own steps could have used the signing role".to_owned()],
         }),
-        ..report(vec![target(TargetState::Signed, true)])
+        ..report(vec![TargetReport {
+            binding: Some(BindingReport {
+                tie: "labels",
+                found: vec![],
+            }),
+            ..target(TargetState::Signed, true)
+        }])
     })
 }
 
@@ -191,6 +198,7 @@ fn rejected() -> RunReport {
         plan: vec![],
         signatures: vec![refused],
         attestations: vec![],
+        binding: None,
         tree: Some(node(
             "image",
             "api",
@@ -238,6 +246,7 @@ fn failed() -> RunReport {
         digest,
         signatures: vec![],
         attestations: vec![],
+        binding: None,
         tree: None,
         platforms: vec![],
         ..target(state, false)

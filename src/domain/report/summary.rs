@@ -57,8 +57,13 @@ pub fn render(report: &RunReport, paths: &Paths) -> String {
     );
     if let Some(build) = &report.build {
         let [voucher, level] = build.words();
+        let tied = report.targets.iter().filter_map(|target| {
+            let words = sentence(target.binding.as_ref()?.words());
+            Some(format!("- {}: {}\n", code(&target.image), prose(&words)))
+        });
+        let tied: String = tied.collect();
         page.add(&format!(
-            "### Provenance\n\n- {}\n- {}\n",
+            "### Provenance\n\n- {}\n- {}\n{tied}",
             prose(&sentence(&voucher)),
             prose(&sentence(&level))
         ));

@@ -66,6 +66,9 @@ pub fn render(report: &RunReport, style: Style) -> String {
         text.push_str(&tree(target, style));
         text.push_str(&refused(target, style));
         text.push_str(&told(report, target, style));
+        if let Some(binding) = &target.binding {
+            let _ = writeln!(text, "{}", style.paint(Paint::Faint, binding.words()));
+        }
     }
     if report.targets.iter().any(|target| target.tree.is_some()) {
         let _ = writeln!(text, "\n{}", style.paint(Paint::Faint, &legend(report, "   ")));

@@ -197,11 +197,12 @@ pub(super) const UNBOUND: Entry = Entry {
     severity: "5.5",
     precision: Precision::High,
     title: "Nothing ties the image to the run that vouches for it",
-    meaning: "The provenance says that this run built the image, but the image itself shows no trace of it: no build \
-              provenance naming the run, no label with the commit, not pushed after the run began. An error with \
-              `require-binding`.",
-    fix: "Label the image with `org.opencontainers.image.revision` and `org.opencontainers.image.source`, keep the build \
-          tool's own provenance, or sign in the job that pushes the image.",
+    meaning: "The provenance says that this run built the image, but the image itself shows no trace of it: no \
+              provenance by BuildKit that names the run, no label or annotation with its commit and repository. An error \
+              with `require-binding`.",
+    fix: "Label the image with `org.opencontainers.image.revision` (the full commit) and \
+          `org.opencontainers.image.source` (the repository's address), as docker/metadata-action does, or keep the build \
+          tool's own provenance in the index.",
 };
 
 pub(super) const CLAIMS_ENVIRONMENT_MISMATCH: Entry = Entry {

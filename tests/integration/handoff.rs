@@ -11,6 +11,21 @@ use tempfile::TempDir;
 const IDX: &str = "sha256:1bc04b5291c26a46d918139138b992d2de976d6851d0893b0476b85bfbdfc6e6";
 const AMD: &str = "sha256:5861314d7fccb39c2192173240eab44fa35ca66426201ca2acd0630a6258dd51";
 
+/// `cargo fuzz list` shows a target for each format; they are files of three lines that share one body.
+#[test]
+fn every_format_has_a_fuzz_target() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz");
+    let manifest = fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
+    for format in countersign::domain::handoff::FORMATS {
+        let name = format!("handoff_{}", format.id.to_ascii_lowercase());
+        assert!(
+            fuzz.join(format!("fuzz_targets/{name}.rs")).is_file(),
+            "{format:?}"
+        );
+        assert!(manifest.contains(&format!("name = \"{name}\"\n")), "{format:?}");
+    }
+}
+
 /// Calls the binary; its exit code, standard output and standard error.
 fn call(
     directory: &TempDir,

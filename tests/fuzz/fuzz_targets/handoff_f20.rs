@@ -1,0 +1,3 @@
+//! One hand-off format; see `../handoff.rs`.
+#![no_main]
+include!("../handoff.rs");

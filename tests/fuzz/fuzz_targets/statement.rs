@@ -1,4 +1,4 @@
-//! Statements: what is read names subjects and a predicate type, and its facts can be asked.
+//! Statements: what is read names subjects and a predicate type, and what it says can be asked.
 #![no_main]
 
 use countersign::domain::provenance::Statement;
@@ -8,6 +8,6 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(statement) = Statement::read(bytes) {
         assert!(!statement.predicate_type().is_empty());
         let _ = (statement.builder(), statement.build_type(), statement.source(), statement.commit());
-        let _ = statement.facts();
+        let _ = statement.invocation_id();
     }
 });

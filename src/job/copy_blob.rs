@@ -115,6 +115,8 @@ struct Passing {
     /// The piece that is held back until the next one came, or all of them are known to be right.
     held: Option<Vec<u8>>,
     ended: bool,
+    /// Whether all of them were held against the digest.
+    judged: bool,
     told: Told,
 }
 
@@ -128,6 +130,7 @@ fn checked(bytes: BlobBytes, blob: &Descriptor, told: Told) -> BlobBytes {
         passed: 0,
         held: None,
         ended: false,
+        judged: false,
         told,
     };
     Box::pin(stream::unfold(passing, |mut passing| async move {
@@ -156,7 +159,10 @@ impl Passing {
                 None => self.ended = true,
             }
         }
-        let last = self.held.take()?;
+        if std::mem::replace(&mut self.judged, true) {
+            return None;
+        }
+        let last = self.held.take();
         let found =
             std::mem::replace(&mut self.hasher, Hasher::new(self.expected.digest.algorithm())).finish();
         if self.passed < self.expected.size && found != self.expected.digest {
@@ -166,7 +172,7 @@ impl Passing {
         if found != self.expected.digest || self.passed != self.expected.size {
             return self.refuse(self.lie(told(&found, self.passed)));
         }
-        Some(Ok(last))
+        last.map(Ok)
     }
 
     fn lie(&self, found: String) -> StoreProblem {
@@ -179,6 +185,7 @@ impl Passing {
     #[expect(clippy::unnecessary_wraps, reason = "what the stream yields")]
     fn refuse(&mut self, problem: StoreProblem) -> Option<Result<Vec<u8>, StoreProblem>> {
         self.ended = true;
+        self.judged = true;
         self.held = None;
         let mut told = self.told.0.lock().unwrap_or_else(PoisonError::into_inner);
         *told = Some(problem.clone());
@@ -206,6 +213,21 @@ mod tests {
         let good: Vec<Vec<u8>> = passed.into_iter().filter_map(Result::ok).collect();
         let problem = told.0.lock().unwrap().take();
         (good.concat(), problem)
+    }
+
+    #[test]
+    fn nothing_is_not_whatever_it_is_called() {
+        let none = Descriptor::of(MediaType::OCI_LAYER, b"");
+        assert_eq!(pass(vec![], &none), (vec![], None));
+        let lie = Descriptor {
+            size: 0,
+            ..Descriptor::of(MediaType::OCI_LAYER, b"something")
+        };
+        let (_, problem) = pass(vec![], &lie);
+        assert!(
+            matches!(problem, Some(StoreProblem::Tampered { .. })),
+            "{problem:?}"
+        );
     }
 
     proptest! {

@@ -520,3 +520,26 @@ fn a_large_layer_is_streamed() {
     assert_eq!(stored.len(), SIZE);
     assert!(most < 150_000, "{most} KiB for a layer of {SIZE} bytes");
 }
+
+#[test]
+fn a_directory_that_lists_something_is_never_made_a_layout() {
+    let (stage, _) = Stage::signed(Quirks::default(), Quirks::default());
+    let out = stage.directory.path().join("out");
+    let lists =
+        r#"{"schemaVersion":2,"manifests":[{"mediaType":"application/x","digest":"sha256:00","size":1}]}"#;
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join("index.json"), lists).unwrap();
+    let (code, said) = stage.call(&["copy", "--signer=local", &stage.source(), "oci:out:1.4"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("found one with \"index.json\""), "{said}");
+    assert_eq!(fs::read_to_string(out.join("index.json")).unwrap(), lists);
+
+    let elsewhere = stage.directory.path().join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    fs::remove_file(out.join("index.json")).unwrap();
+    fs::remove_dir_all(out.join("blobs")).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, out.join("blobs")).unwrap();
+    let (code, said) = stage.call(&["copy", "--signer=local", &stage.source(), "oci:out:1.4"]);
+    assert_eq!(code, 2, "{said}");
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+}

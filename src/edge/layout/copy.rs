@@ -1,7 +1,7 @@
 //! Whole images in a layout: blobs as streams, and entries that have a name.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use futures_util::StreamExt as _;
@@ -24,6 +24,29 @@ const MARKER: &str = r#"{"imageLayoutVersion":"1.0.0"}"#;
 const EMPTY_INDEX: &str =
     r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
 
+/// Makes a directory unless there is one; a link to one is none.
+fn is_made(path: &Path) -> io::Result<bool> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(path.symlink_metadata()?.is_dir()),
+    }
+}
+
+/// Makes the list of nothing; one that lists something is somebody's, whose marker was lost.
+fn is_begun(path: &Path) -> io::Result<bool> {
+    match File::create_new(path) {
+        Ok(mut file) => file.write_all(EMPTY_INDEX.as_bytes()).map(|()| true),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) => {
+            let size = EMPTY_INDEX.len() as u64;
+            let ours = path
+                .symlink_metadata()
+                .is_ok_and(|found| found.is_file() && found.len() == size);
+            Ok(ours && fs::read(path)? == EMPTY_INDEX.as_bytes())
+        }
+    }
+}
+
 /// Makes an empty layout where nothing is; the marker last, since it makes it one.
 fn found(path: &LayoutPath) -> Result<(), StoreError> {
     let root = path.as_path();
@@ -41,9 +64,15 @@ fn found(path: &LayoutPath) -> Result<(), StoreError> {
         if let Some(name) = foreign {
             return Ok(Some(name));
         }
-        fs::create_dir_all(root.join("blobs/sha256"))?;
-        fs::write(root.join("index.json"), EMPTY_INDEX)?;
-        fs::write(root.join("oci-layout"), MARKER)?;
+        for part in ["blobs", "blobs/sha256"] {
+            if !is_made(&root.join(part))? {
+                return Ok(Some(part.into()));
+            }
+        }
+        if !is_begun(&root.join("index.json"))? {
+            return Ok(Some("index.json".into()));
+        }
+        File::create_new(root.join("oci-layout"))?.write_all(MARKER.as_bytes())?;
         Ok(None)
     };
     match made() {

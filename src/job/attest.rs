@@ -62,6 +62,19 @@ impl Wish<'_> {
         }
     }
 
+    /// Whether this takes the place of another attestation of ours of the same kind. A provenance does where the same
+    /// builder speaks in the same form: the word of another, as of an environment that nobody vouches for, replaces
+    /// nothing.
+    pub(super) fn replaces(&self, found: &Attested) -> bool {
+        match self {
+            Self::Provenance(facts) => found.statement().is_some_and(|statement| {
+                statement.builder() == Some(facts.builder.as_str())
+                    && statement.build_type() == Some(facts.build_type.as_str())
+            }),
+            Self::Document(_) => true,
+        }
+    }
+
     /// Whether what an attestation says is what this run would say.
     pub(super) fn is_met_by(&self, found: &Attested, unit: &Unit, names: &[String]) -> bool {
         match self {

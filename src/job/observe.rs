@@ -9,7 +9,7 @@ use crate::base::failure::{Cause, in_full};
 use crate::base::foreign::Foreign;
 use crate::base::limits;
 use crate::domain::notary::signature_manifest;
-use crate::domain::oci::{Descriptor, Digest, Manifest, MediaType, Place, Subject};
+use crate::domain::oci::{ArtifactType, Descriptor, Digest, Manifest, MediaType, Place, Subject};
 use crate::domain::provenance::attestation_manifest::{self, AttestationManifestError};
 use crate::domain::provenance::{self, Attested, Kind, PREDICATE_TYPE};
 use crate::domain::trust::Outcome;
@@ -43,6 +43,8 @@ pub(super) struct Observed {
 pub(super) struct ObservedAttestation {
     /// The attestation manifest.
     pub(super) descriptor: Descriptor,
+    /// What the manifest itself says that it carries; lists may say something else, or nothing.
+    pub(super) artifact_type: Option<ArtifactType>,
     /// Its kind, by its document or else by what its manifest says.
     pub(super) kind: Option<Kind>,
     /// What it says, in short; the whole is kept of accepted ones alone, so that junk takes no memory.
@@ -187,7 +189,7 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
     }
 
     /// Holds what is expected against the accepted attestations; nothing was accepted where nothing was judged.
-    fn shortfalls(&self, attestations: &[ObservedAttestation]) -> Vec<Shortfall> {
+    pub(super) fn shortfalls(&self, attestations: &[ObservedAttestation]) -> Vec<Shortfall> {
         let Some(expectations) = self.expectations() else {
             return Vec::new();
         };
@@ -237,6 +239,7 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
                     Unread::Bad(..) | Unread::Unwanted => None,
                 }),
             },
+            artifact_type: manifest.artifact_type().cloned(),
             descriptor,
             kind,
             signatures,
@@ -304,6 +307,7 @@ fn unread(image: &Subject, descriptor: Descriptor, error: StoreError) -> Observe
     let kind = descriptor.artifact_type.as_ref().and_then(Kind::of_artifact_type);
     ObservedAttestation {
         outcome: attestation::judge(image.digest(), Err(undocumented), &[], 0),
+        artifact_type: None,
         descriptor,
         kind,
         said: Said {

@@ -26,26 +26,41 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             let Action::Remove { older, .. } = action else {
                 continue;
             };
-            let found = observed
+            let (found, others): (Vec<_>, Vec<_>) = observed
                 .attestations
                 .iter()
-                .find(|found| found.descriptor.digest == *older);
-            let Some(found) = found else { continue };
-            match self.delete(place, found).await {
+                .cloned()
+                .partition(|found| found.descriptor.digest == *older);
+            let Some(found) = found.first() else { continue };
+            let deleted = match self.needed(found, &others) {
+                Some(why) => Err(why.to_owned()),
+                None => self.delete(place, found).await.map_err(|cause| cause.message),
+            };
+            match deleted {
                 Ok(()) => {
-                    observed
-                        .attestations
-                        .retain(|found| found.descriptor.digest != *older);
+                    observed.attestations = others;
                     observed.referrers = observed.referrers.saturating_sub(1);
                 }
-                Err(cause) => notes.push(Finding {
+                Err(why) => notes.push(Finding {
                     level: Level::Note,
                     digest: Some(older.clone()),
-                    ..Finding::new(Rule::AttestationDuplicate, not_deleted(&cause))
+                    ..Finding::new(Rule::AttestationDuplicate, not_deleted(&why))
                 }),
             }
         }
         notes
+    }
+
+    /// Why an attestation has to stay although another takes its place: what was expected holds by it alone, or
+    /// somebody else vouches for it too.
+    fn needed(&self, found: &ObservedAttestation, others: &[ObservedAttestation]) -> Option<&'static str> {
+        let signer = self.signings.identity();
+        let mut accepted = found.signatures.iter().filter_map(Judged::accepted);
+        if accepted.any(|accepted| !signer.made(accepted)) {
+            return Some("another trusted signer signed it as well");
+        }
+        let short = self.judge.shortfalls(others);
+        (!short.is_empty()).then_some("what is expected of the image is met by it alone")
     }
 
     /// The attestation first, so that it is at no moment seen without its signature.
@@ -102,7 +117,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     ) -> Vec<(&'a ObservedAttestation, &'a Attested)> {
         let (predicate_type, artifact_type) = (wish.predicate_type(), wish.artifact_type());
         let listed_so = |found: &ObservedAttestation| {
-            let listed = found.descriptor.artifact_type.as_ref();
+            let listed = found.artifact_type.as_ref();
             listed.is_none_or(|listed| *listed == artifact_type || *listed == MediaType::EMPTY)
         };
         let own = observed.attestations.iter().filter(|found| listed_so(found));
@@ -114,9 +129,6 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     }
 }
 
-fn not_deleted(cause: &Cause) -> String {
-    format!(
-        "an older attestation of ours of the same kind stays beside the new one: {}",
-        cause.message
-    )
+fn not_deleted(why: &str) -> String {
+    format!("an older attestation of ours of the same kind stays beside the new one: {why}")
 }

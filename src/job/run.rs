@@ -335,7 +335,12 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             } else {
                 (looked.observed.clone(), self.moved(looked).await?)
             };
-            let notes = self.replace(looked, &actions, &mut observed).await;
+            let assessed = tell::assess(&looked.unit, &observed, self.demand(looked), &self.made.borrow());
+            let notes = if assessed.failure.is_none() && moved.is_empty() {
+                self.replace(looked, &actions, &mut observed).await
+            } else {
+                Vec::new()
+            };
             Ok((observed, moved, notes))
         };
         let mut last = match progress
@@ -394,6 +399,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             let standing = self.standing_for(looked, wish, names);
             let standing = standing.map(|found| &found.descriptor.digest);
             let own = self.own(&looked.observed, wish).into_iter();
+            let own = own.filter(|(_, attested)| wish.replaces(attested));
             let own = own.map(|(found, _)| &found.descriptor.digest);
             FoundAttestation {
                 what: wish.what(),
@@ -450,6 +456,14 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         .await
     }
 
+    /// What has to stand in the end.
+    fn demand(&self, looked: &Looked) -> Demand {
+        Demand::Written {
+            signature: self.job.images == Images::Sign,
+            provenance: looked.unit.root && self.build.get().is_some(),
+        }
+    }
+
     fn conclude(
         &self,
         looked: &Looked,
@@ -459,16 +473,12 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         progress: &Progress<'_, O>,
     ) -> Ended {
         let made = self.made.borrow();
-        let demand = Demand::Written {
-            signature: self.job.images == Images::Sign,
-            provenance: looked.unit.root && self.build.get().is_some(),
-        };
         let Assessment {
             mut report,
             mut findings,
             failure,
             worst: _,
-        } = tell::assess(&looked.unit, observed, demand, &made);
+        } = tell::assess(&looked.unit, observed, self.demand(looked), &made);
         let mut failures: Vec<Failure> = failure.into_iter().map(|cause| progress.failure(cause)).collect();
         for stray in moved {
             let (finding, cause) = stray.moved();

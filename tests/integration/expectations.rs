@@ -387,3 +387,58 @@ fn a_file_that_is_none_is_a_usage_error_with_line_and_column() {
     let ran = scratch.verify(2, DEMO, &["--expect=absent.yml"]);
     assert!(format!("{}{}", ran.stdout, ran.stderr).contains("absent.yml"));
 }
+
+/// A run that attests something else deletes its older provenance only where what is expected holds without it, so that
+/// a later `verify` sees what the run saw.
+#[test]
+fn a_run_is_not_met_by_what_it_deletes() {
+    let scratch = signed();
+    let other = ["--source=https://git.example.com/team/other"];
+    let older = of_provenance("    source: https://git.example.com/team/app\n");
+    let resign = |code: i32, expected: &str| {
+        fs::write(scratch.path("expect.yml"), expected).unwrap();
+        let ran = scratch.expect(
+            code,
+            &[
+                "run",
+                "--signer=local",
+                DEMO,
+                BUILD[0],
+                BUILD[1],
+                other[0],
+                "--expect=expect.yml",
+            ],
+        );
+        let count = scratch.report()["targets"][0]["attestations"]
+            .as_array()
+            .unwrap()
+            .len();
+        (ran, count)
+    };
+    let (ran, count) = resign(0, &older);
+    assert_eq!(count, 2, "{}", ran.stdout);
+    scratch.expecting(0, &older);
+
+    let newer = of_provenance("    source: https://git.example.com/team/other\n");
+    let (ran, count) = resign(0, &newer);
+    assert_eq!(count, 1, "{}", ran.stdout);
+    scratch.expecting(0, &newer);
+    scratch.expecting(1, &older);
+}
+
+/// Another builder's word takes nobody's place.
+#[test]
+fn a_run_keeps_the_provenance_of_another_builder() {
+    let scratch = signed();
+    let other = [
+        "run",
+        "--signer=local",
+        DEMO,
+        "--builder-id=https://laptop.example.com",
+        BUILD[2],
+        BUILD[3],
+    ];
+    scratch.expect(0, &other);
+    scratch.expecting(0, &of_provenance("    builder: https://ci.example.com/*\n"));
+    scratch.expecting(0, &of_provenance("    builder: https://laptop.example.com\n"));
+}

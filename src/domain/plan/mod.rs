@@ -154,8 +154,13 @@ pub fn plan(found: &Found, wanted: Wanted) -> Vec<Action> {
             standing: standing.clone(),
         },
     });
+    let kept = |digest: &Digest| {
+        let mut standing = found.attestations.iter().map(|found| found.standing.as_ref());
+        standing.any(|standing| standing == Some(digest))
+    };
     let removed = found.attestations.iter().flat_map(|found| {
-        found.older.iter().map(|older| Action::Remove {
+        let older = found.older.iter().filter(|older| !kept(older));
+        older.map(|older| Action::Remove {
             what: found.what.clone(),
             older: older.clone(),
         })

@@ -155,6 +155,8 @@ impl RunReport {
             format!("{all} {word}; everything was there already, nothing was written")
         } else if self.count(TargetState::Copied) > 0 {
             format!("{all} copied and {word}")
+        } else if self.command == "attest" {
+            format!("attached to {all}, signed and {word}; the signature of an image is not asked for")
         } else if self.count(TargetState::Signed) > 0 {
             format!("{all} signed and {word}")
         } else {

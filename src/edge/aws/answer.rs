@@ -180,8 +180,8 @@ fn kind_of(status: u16, code: &str) -> Kind {
 }
 
 impl ServiceError {
-    /// Reads what the SDK reports.
-    pub(super) fn of<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
+    /// Reads what the SDK reports; public for those who try what it makes of foreign bytes.
+    pub fn of<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
         service: &'static str,
         operation: &'static str,
         error: &SdkError<E, HttpResponse>,

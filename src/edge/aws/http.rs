@@ -17,6 +17,7 @@ use aws_smithy_types::retry::ErrorKind;
 
 use crate::base::json;
 use crate::base::limits::{Bounds, MEBIBYTE};
+use crate::base::tree::Value;
 use crate::edge::net::Addresses;
 use crate::seams::Event;
 
@@ -141,7 +142,7 @@ impl Wire {
 }
 
 /// Refuses an object that could be read as "nothing is revoked" though it does not say so: one that says other things
-/// and lacks the list, or holds a key twice. What is no object the SDK refuses.
+/// and lacks the list, or has something else for it, or holds a key twice. What is no object the SDK refuses.
 fn unmistakable(body: &[u8]) -> Result<(), ConnectorError> {
     if !body.trim_ascii_start().starts_with(b"{") {
         return Ok(());
@@ -149,10 +150,14 @@ fn unmistakable(body: &[u8]) -> Result<(), ConnectorError> {
     let another = || ConnectorError::other(ANOTHER.into(), None);
     let document = json::read(body, Bounds::SMALL_DOCUMENT).map_err(|_| another())?;
     let answer = document.cursor().object().map_err(|_| another())?;
-    if answer.optional(REVOKED).is_some() || answer.members().next().is_none() {
-        return Ok(());
-    }
-    Err(another())
+    let list = answer.optional(REVOKED);
+    let Some(list) = list.filter(|list| !matches!(list.value(), Value::Null)) else {
+        let silent = answer.members().all(|(name, _)| name == REVOKED);
+        return silent.then_some(()).ok_or_else(another);
+    };
+    let texts = list.array().map_err(|_| another())?;
+    let is_list = texts.iter().all(|text| text.string().is_ok());
+    is_list.then_some(()).ok_or_else(another)
 }
 
 impl HttpConnector for Wire {
@@ -247,6 +252,23 @@ fn transport(error: reqwest::Error) -> ConnectorError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_about_something_else_is_not_about_revocations() {
+        for (body, is_about) in [
+            (r"{}", true),
+            (r#"{"revokedEntities":[]}"#, true),
+            (r#"{"revokedEntities":["a"],"more":1}"#, true),
+            (r#"{"revokedEntities":null}"#, true),
+            (r#"{"revokedEntities":null,"message":"no"}"#, false),
+            (r#"{"revokedEntities":"a"}"#, false),
+            (r#"{"revokedEntities":[null]}"#, false),
+            (r#"{"message":"no"}"#, false),
+            (r#"{"revokedEntities":[],"revokedEntities":[]}"#, false),
+        ] {
+            assert_eq!(unmistakable(body.as_bytes()).is_ok(), is_about, "{body}");
+        }
+    }
 
     fn request(uri: &str, headers: &[(&'static str, &'static str)], body: &'static str) -> HttpRequest {
         let mut request = HttpRequest::new(SdkBody::from(body));

@@ -1,14 +1,10 @@
 //! The reference library of the Notary Project judges what we sign, and signs what we judge.
 //!
-//! `tests/interop/` is a small Go program on notation-go. Where Go is missing, or its modules cannot be had, the tests
-//! say so on the terminal and judge nothing; `COUNTERSIGN_INTEROP=required` (`.ci/run`, where Go is found) makes that a
-//! failure.
+//! `tests/interop/notation/` is a small Go program on notation-go; where it cannot be had, `go.rs` says so.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 
 use countersign::domain::oci::Digest;
 use rcgen::{
@@ -17,46 +13,19 @@ use rcgen::{
 };
 use serde_json::{Value, json};
 
+use crate::go;
 use crate::vectors::bundled;
 use crate::vectors::command::laid;
 
 /// Layouts that the library cannot open, because the index says something else than the manifest holds.
 const UNREAD: [&str; 1] = ["layout-gen-subject-size-differs"];
 
-/// The Go program, built once; `None` where it cannot be.
-fn library() -> Option<&'static Path> {
-    static LIBRARY: OnceLock<Option<PathBuf>> = OnceLock::new();
-    LIBRARY.get_or_init(build).as_deref()
+/// The Go program; `None` where it cannot be built.
+pub(crate) fn library() -> Option<PathBuf> {
+    Some(go::programs("notation", &["."])?.join("notation"))
 }
 
-fn build() -> Option<PathBuf> {
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop");
-    let go = Command::new("go")
-        .arg("build")
-        .arg("-o")
-        .arg(&program)
-        .arg(".")
-        .current_dir(source)
-        .output();
-    let why = match go {
-        Ok(output) if output.status.success() => return Some(program),
-        Ok(output) => format!("go build failed: {}", String::from_utf8_lossy(&output.stderr)),
-        Err(error) => format!("Go is not installed ({error})"),
-    };
-    assert!(
-        std::env::var_os("COUNTERSIGN_INTEROP").is_none_or(|value| value != "required"),
-        "{why}"
-    );
-    // Past the capture of the test harness: what was not judged must be seen.
-    let _ = writeln!(
-        std::io::stderr(),
-        "NOT CHECKED: the reference library did not judge our signatures: {why}"
-    );
-    None
-}
-
-fn ask(library: &Path, args: &[&str]) -> (Option<i32>, Value) {
+pub(crate) fn ask(library: &Path, args: &[&str]) -> (Option<i32>, Value) {
     let output = Command::new(library).args(args).output().unwrap();
     let answer = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", told(&output)));
     (output.status.code(), answer)
@@ -206,7 +175,7 @@ mod tests {
         assert_eq!(report["targets"][0]["digest"], json!(digest));
         let trust = user.path("countersign-report/trust");
 
-        let (code, said) = ask(library, &["verify", &image, &digest, &trust]);
+        let (code, said) = ask(&library, &["verify", &image, &digest, &trust]);
         assert_eq!((code, &said["accepted"]), (Some(0), &json!(true)), "{said:#}");
         assert_eq!(said["signatures"].as_array().unwrap().len(), 1, "{said:#}");
         assert_eq!(said["signatures"][0]["scheme"], "notary.x509");
@@ -215,7 +184,7 @@ mod tests {
         assert!(!attestations.is_empty(), "{report:#}");
         for attestation in attestations {
             let digest = attestation["digest"].as_str().unwrap();
-            let (code, said) = ask(library, &["verify", &image, digest, &trust]);
+            let (code, said) = ask(&library, &["verify", &image, digest, &trust]);
             assert_eq!((code, &said["accepted"]), (Some(0), &json!(true)), "{said:#}");
         }
     }
@@ -230,7 +199,7 @@ mod tests {
         user.sign(&image);
         other.sign(&elsewhere);
         let trust = other.path("countersign-report/trust");
-        let (code, said) = ask(library, &["verify", &image, &digest, &trust]);
+        let (code, said) = ask(&library, &["verify", &image, &digest, &trust]);
         assert_eq!((code, &said["accepted"]), (Some(1), &json!(false)), "{said:#}");
         assert_eq!(said["signatures"][0]["accepted"], false, "{said:#}");
     }
@@ -242,7 +211,7 @@ mod tests {
         let image = user.path("image");
         let digest = layout(&image);
         let (key, chain, root) = key_and_chain(&user);
-        let (code, said) = ask(library, &["sign", &image, "v1", &key, &chain]);
+        let (code, said) = ask(&library, &["sign", &image, "v1", &key, &chain]);
         assert_eq!((code, &said["digest"]), (Some(0), &json!(digest)), "{said:#}");
 
         let store = user.path("truststore");
@@ -270,7 +239,7 @@ mod tests {
         let image = user.path("image");
         layout(&image);
         let (key, chain, _) = key_and_chain(&user);
-        let (code, said) = ask(library, &["sign", &image, "v1", &key, &chain]);
+        let (code, said) = ask(&library, &["sign", &image, "v1", &key, &chain]);
         assert_eq!(code, Some(0), "{said:#}");
         let target = format!("oci:{image}:v1");
         let output = user.countersign(&[
@@ -286,7 +255,7 @@ mod tests {
             &target,
         ]);
         assert_eq!(output.status.code(), Some(0), "{}", told(&output));
-        let (_, said) = ask(library, &["sign", &image, "v1", &key, &chain]);
+        let (_, said) = ask(&library, &["sign", &image, "v1", &key, &chain]);
         let signatures = said["signatures"].as_array().unwrap().len();
         // One before the run, one just now, and none from the run.
         assert_eq!(signatures, 2, "{said:#}");
@@ -303,7 +272,7 @@ mod tests {
             }
             let (scope, reference) = laid.scope_and_reference();
             let (layout, config) = (laid.layout(), laid.configuration());
-            let mut command = Command::new(library);
+            let mut command = Command::new(&library);
             command
                 .args(["verify", "-scope", scope])
                 .arg(&layout)

@@ -2,20 +2,25 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::go;
+use crate::scratch::{NOTARY, PROVENANCE};
 use crate::support::World;
 use crate::support::aws::sts::Role;
 use crate::support::aws::{Aws, Bucket, Cloud, ROLE};
 use crate::support::fault::{Fault, When};
 use crate::support::registry::Quirks;
 
+/// A bill of materials.
+const BOM: &str = r#"{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"web","dataLicense":"CC0-1.0","documentNamespace":"https://example.com/web","creationInfo":{"created":"2026-01-01T00:00:00Z","creators":["Tool: x"]}}"#;
+
 /// Says something that the test harness must not swallow.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
@@ -102,29 +107,27 @@ fn botocore_accepts_every_answer() {
     assert!(stdout.trim_end().ends_with("37 answers held"), "{stdout}");
 }
 
-/// oras, built once from its own module; nothing where it cannot be had.
-fn oras() -> Option<std::path::PathBuf> {
-    let program = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("oras");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/oras");
-    let mut go = Command::new("go");
-    go.arg("build").arg("-o").arg(&program);
-    let built = go.arg("oras.land/oras/cmd/oras").current_dir(source).output();
-    if built.is_ok_and(|output| output.status.success()) {
-        return Some(program);
-    }
-    let required = std::env::var_os("COUNTERSIGN_INTEROP").is_some_and(|value| value == "required");
-    assert!(!required, "oras could not be built");
-    say("NOT CHECKED: oras (Go and its module proxy are needed to let it read what we push)");
-    None
+/// oras; nothing where it cannot be had.
+fn oras() -> Option<PathBuf> {
+    Some(go::programs("oras", &["oras.land/oras/cmd/oras"])?.join("oras"))
 }
 
-/// Who hangs on whom.
-type Edges = BTreeSet<(String, String)>;
+/// Who hangs on whom, and as what.
+type Edges = BTreeSet<(String, String, String)>;
+
+fn text(node: &Value, member: &str) -> String {
+    node[member].as_str().unwrap().to_owned()
+}
 
 fn of_inspect(node: &Value, edges: &mut Edges) {
     for child in node["referrers"].as_array().unwrap() {
-        let digest = |node: &Value| node["digest"].as_str().unwrap().to_owned();
-        edges.insert((digest(node), digest(child)));
+        let kind = match text(child, "kind").as_str() {
+            "signature" => NOTARY,
+            "provenance" => PROVENANCE,
+            "spdx" => "application/spdx+json",
+            other => panic!("{other}"),
+        };
+        edges.insert((text(node, "digest"), text(child, "digest"), kind.to_owned()));
         of_inspect(child, edges);
     }
 }
@@ -138,9 +141,9 @@ fn of_oras(oras: &Path, repository: &str, digest: &str, edges: &mut Edges) {
     assert!(output.status.success(), "{told}");
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
     for child in found["manifests"].as_array().into_iter().flatten() {
-        let child = child["digest"].as_str().unwrap();
-        edges.insert((digest.to_owned(), child.to_owned()));
-        of_oras(oras, repository, child, edges);
+        let below = text(child, "digest");
+        edges.insert((digest.to_owned(), below.clone(), text(child, "artifactType")));
+        of_oras(oras, repository, &below, edges);
     }
 }
 
@@ -177,12 +180,22 @@ fn oras_shows_the_tree_that_inspect_shows() {
             "--source",
             "https://example.com/s",
         ];
-        call("run", &[&source[..], &["--allow", "**"]].concat());
+        std::fs::write(home.path().join("bom.json"), BOM).unwrap();
+        let attached = ["--allow", "**", "--attest", "spdx=bom.json"];
+        call("run", &[&source[..], &attached].concat());
         let report: Value = serde_json::from_slice(&call("inspect", &["--format", "json"])).unwrap();
         let (mut ours, mut theirs) = (Edges::new(), Edges::new());
         of_inspect(&report["targets"][0]["referrers"], &mut ours);
         of_oras(&oras, &repository, &digest, &mut theirs);
         assert_eq!(ours, theirs);
-        assert_eq!(ours.len(), 3, "a signature, a provenance, and a signature on it");
+        let types = ours.iter().map(|(_, _, kind)| kind.as_str());
+        let count = |wanted: &str| types.clone().filter(|kind| *kind == wanted).count();
+        // On the image a signature and two attestations, on each of these a signature.
+        assert_eq!((ours.len(), count(NOTARY)), (5, 3), "{ours:#?}");
+        assert_eq!(
+            (count(PROVENANCE), count("application/spdx+json")),
+            (1, 1),
+            "{ours:#?}"
+        );
     }
 }

@@ -40,6 +40,8 @@ mod front_door;
 #[cfg(test)]
 mod generated;
 #[cfg(test)]
+mod go;
+#[cfg(test)]
 mod guides;
 #[cfg(test)]
 mod handoff;
@@ -61,6 +63,8 @@ mod layout;
 mod main_job;
 #[cfg(test)]
 mod multi_arch;
+#[cfg(test)]
+mod ratify;
 #[cfg(test)]
 mod readme;
 mod registry;

@@ -19,7 +19,7 @@ pub enum Standing {
 /// An image, signature, attestation or other referrer, with what hangs on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeNode {
-    /// `image index`, `signature`, `provenance`, `application/spdx+json`, …
+    /// `image index`, `signature`, `provenance`, `spdx`, …
     pub kind: Foreign,
     /// The manifest's digest.
     pub digest: Digest,

@@ -1,4 +1,4 @@
-module github.com/countersign/countersign/tests/interop
+module github.com/countersign/countersign/tests/interop/notation
 
 go 1.24
 

@@ -1,11 +1,12 @@
-// Command interop lets the reference library of the Notary Project judge what countersign signed, and sign what
+// Command notation lets the reference library of the Notary Project judge what countersign signed, and sign what
 // countersign then judges.
 //
-//	interop verify [-scope HOST/REPOSITORY] LAYOUT REFERENCE CONFIG
-//	interop sign LAYOUT REFERENCE KEY CHAIN
+//	notation verify [-scope HOST/REPOSITORY] STORE REFERENCE CONFIG
+//	notation sign LAYOUT REFERENCE KEY CHAIN
 //
-// LAYOUT is the directory of an OCI image layout, REFERENCE a tag or digest in it, CONFIG a directory as Notation
-// keeps one (trustpolicy.json and truststore/), KEY and CHAIN are PEM files, the chain leaf first.
+// LAYOUT is the directory of an OCI image layout, STORE one or http://HOST/REPOSITORY, REFERENCE a tag or digest in it,
+// CONFIG a directory as Notation keeps one (trustpolicy.json and truststore/), KEY and CHAIN are PEM files, the chain
+// leaf first.
 //
 // Standard output is one JSON object. The exit code is 0 for accepted or signed, 1 for rejected, 2 for a command line
 // that does not parse, 3 where it could not be judged or signed.
@@ -20,6 +21,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/notaryproject/notation-core-go/signature/jws"
 	"github.com/notaryproject/notation-go"
@@ -32,6 +34,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/content/oci"
+	"oras.land/oras-go/v2/registry/remote"
 )
 
 const (
@@ -43,6 +46,9 @@ const (
 
 // unscoped is the repository that a layout is taken for where none is given; only a policy for "*" covers it.
 const unscoped = "layout.invalid/unscoped"
+
+// plain is how the name of a repository begins, where a layout could stand too.
+const plain = "http://"
 
 // maxSignatures is how many signatures are judged, as many as the notation command judges by default.
 const maxSignatures = 100
@@ -107,7 +113,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case args[0] == "sign" && flags.NArg() == 4:
 		answer, err = sign(ctx, flags.Arg(0), flags.Arg(1), flags.Arg(2), flags.Arg(3))
 	default:
-		fmt.Fprintln(stderr, "expected verify LAYOUT REFERENCE CONFIG, or sign LAYOUT REFERENCE KEY CHAIN")
+		fmt.Fprintln(stderr, "expected verify STORE REFERENCE CONFIG, or sign LAYOUT REFERENCE KEY CHAIN")
 		return exitUsage
 	}
 	if err != nil {
@@ -124,12 +130,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // verify judges every signature of an image, and lets the library give the verdict over all of them.
-func verify(ctx context.Context, scope, layout, reference, config string) (verdict, error) {
+func verify(ctx context.Context, scope, store, reference, config string) (verdict, error) {
 	judge, err := newVerifier(config)
 	if err != nil {
 		return verdict{}, err
 	}
-	images, err := open(layout)
+	var images registry.Repository
+	if name, found := strings.CutPrefix(store, plain); found {
+		scope = name
+		images, err = openRegistry(name)
+	} else {
+		images, err = open(store)
+	}
 	if err != nil {
 		return verdict{}, err
 	}
@@ -157,6 +169,16 @@ func verify(ctx context.Context, scope, layout, reference, config string) (verdi
 		result.Error = err.Error()
 	}
 	return result, nil
+}
+
+// openRegistry opens a repository of a registry that is spoken to without TLS; here nothing is added to the library.
+func openRegistry(name string) (registry.Repository, error) {
+	repository, err := remote.NewRepository(name)
+	if err != nil {
+		return nil, fmt.Errorf("could not open the repository: %w", err)
+	}
+	repository.PlainHTTP = true
+	return registry.NewRepository(repository), nil
 }
 
 // open opens a layout that is one; the library alone would make one out of any directory.

@@ -10,6 +10,7 @@ use countersign::domain::oci::{Digest, MediaType};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::interop;
 use crate::scratch::tool;
 use crate::support::World;
 use crate::support::fault::{Fault, When};
@@ -236,6 +237,63 @@ fn a_layout_is_made_and_what_it_holds_comes_back() {
     let (code, said) = stage.copy(&stage.source(), "oci:out:1.4");
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("names another image"), "{said}");
+}
+
+/// The reference library of the Notary Project at every destination: on the image and on its provenance it finds one
+/// signature, and accepts it by the trust that the run at the source left behind.
+#[test]
+fn the_library_accepts_what_was_copied_where_it_was_copied_to() {
+    let Some(library) = interop::library() else { return };
+    for (from, to) in [
+        (Quirks::default(), Quirks::distribution()),
+        (Quirks::distribution(), Quirks::default()),
+    ] {
+        let (stage, digest) = Stage::signed(from, to);
+        let report = stage.report();
+        let attestation = report["targets"][0]["attestations"][0]["digest"]
+            .as_str()
+            .unwrap();
+        let path = |name: &str| stage.directory.path().join(name).to_str().unwrap().to_owned();
+        // Every copy leaves a trust of its own there, for its own repository; this one is to serve everywhere.
+        fs::rename(path("countersign-report/trust"), path("trust")).unwrap();
+        let policy = path("trust/trustpolicy.json");
+        let mut trust: Value = serde_json::from_slice(&fs::read(&policy).unwrap()).unwrap();
+        trust["trustPolicies"][0]["registryScopes"] = json!(["*"]);
+        fs::write(policy, trust.to_string()).unwrap();
+        let returned = format!("{}/back:1.4", stage.from.host());
+        let store = |image: &str| format!("http://{}", image.trim_end_matches(":1.4"));
+        let destination = stage.destination();
+        for (from, to, place) in [
+            (stage.source().as_str(), destination.as_str(), store(&destination)),
+            (&stage.source(), "oci:out:1.4", path("out")),
+            ("oci:out:1.4", &returned, store(&returned)),
+            ("oci:out:1.4", "oci:other:1.4", path("other")),
+        ] {
+            let (code, said) = stage.copy(from, to);
+            assert_eq!(code, 0, "{from} to {to}: {said}");
+            for signed in [&digest.to_string(), attestation] {
+                let (code, said) = interop::ask(&library, &["verify", &place, signed, &path("trust")]);
+                assert_eq!(
+                    (code, &said["accepted"]),
+                    (Some(0), &json!(true)),
+                    "{place}: {said:#}"
+                );
+                assert_eq!(
+                    said["signatures"].as_array().unwrap().len(),
+                    1,
+                    "{place}: {said:#}"
+                );
+            }
+        }
+        // It does look: where nothing was copied to, there is nothing.
+        let unsigned = stage.from.put_image("unsigned", "1.4", "unsigned");
+        let place = format!("http://{}/unsigned", stage.from.host());
+        let (code, said) = interop::ask(
+            &library,
+            &["verify", &place, &unsigned.to_string(), &path("trust")],
+        );
+        assert_eq!((code, &said["accepted"]), (Some(1), &json!(false)), "{said:#}");
+    }
 }
 
 #[test]

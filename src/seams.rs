@@ -146,6 +146,15 @@ pub trait ReadStore {
     /// # Errors
     /// [`StoreError`]; nothing there is an empty list.
     async fn referrers(&self, place: &Place, of: &Digest) -> Result<Vec<Descriptor>, StoreError>;
+
+    /// When a manifest was stored, by the store's own clock; none where the store does not say.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn stored_at(&self, place: &Place, of: &Digest) -> Result<Option<Timestamp>, StoreError> {
+        let _ = (place, of);
+        Ok(None)
+    }
 }
 
 /// Writes referrers; never images.

@@ -1,6 +1,7 @@
 //! The choice of stores: a closed set, by data. Futures of a registry are boxed: they are large, and nest deep.
 
 use super::logins::AnyLogins;
+use crate::base::time::Timestamp;
 use crate::domain::oci::{Blob, Descriptor, Digest, ImageRef, Manifest, Place, Subject};
 use crate::edge::aws::ecr_images::EcrImages;
 use crate::edge::layout::Layout;
@@ -81,6 +82,13 @@ impl ReadStore for AnyStore {
         match self.of(place)? {
             Chosen::Layout(layout) => layout.referrers(place, of).await,
             Chosen::Registry(registry) => Box::pin(registry.referrers(place, of)).await,
+        }
+    }
+
+    async fn stored_at(&self, place: &Place, of: &Digest) -> Result<Option<Timestamp>, StoreError> {
+        match &self.ecr {
+            Some(ecr) => Box::pin(ecr.pushed_at(place, of)).await,
+            None => Ok(None),
         }
     }
 }

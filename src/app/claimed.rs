@@ -104,7 +104,7 @@ impl Fallback {
             .map(|account| Provenance::Attach(Box::new(account)))
     }
 
-    fn account(self, because: &str) -> Result<Account, Cause> {
+    pub(super) fn account(self, because: &str) -> Result<Account, Cause> {
         let account = self.host.account(&self.environment, None).ok_or(self.missing)?;
         Ok(Account {
             because: Some(because.to_owned()),

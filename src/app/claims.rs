@@ -1,7 +1,8 @@
 //! What the attestation says: its claims, and when it was made.
 
-use super::Scene;
-use super::claimed::{Claimed, Fallback};
+use super::claimed::Fallback;
+use super::services::Services;
+use super::{Scene, recorded};
 use crate::base::failure::{Cause, Class};
 use crate::base::time::Timestamp;
 use crate::cli::{CliError, Origins, ProvenanceWish, RunSettings};
@@ -9,20 +10,20 @@ use crate::domain::provenance::Account;
 use crate::edge::ci::Host;
 use crate::job::{Promise, Provenance};
 
-/// Whether an issuer may have to be asked.
+/// Whether an issuer may have to be asked, or a service that keeps records of builds.
 pub(super) fn wanted(wish: &ProvenanceWish, scene: &Scene<'_>) -> bool {
     let by_host = ProvenanceWish::Auto {
         builder: None,
         source: None,
     };
-    *wish == by_host && scene.host.has_tokens()
+    *wish == by_host && scene.host.vouches(scene.environment)
 }
 
-/// What the provenance says: what was typed, else what the host's verified token says, else its environment.
+/// What the provenance says: what was typed, else what the host's verified token or record says, else its environment.
 pub(super) fn provenance(
     settings: &RunSettings,
     origins: &Origins,
-    claimed: Option<&Claimed>,
+    services: &Services,
     scene: &Scene<'_>,
 ) -> Result<Provenance, Cause> {
     match &settings.provenance {
@@ -37,18 +38,19 @@ pub(super) fn provenance(
         ProvenanceWish::Auto {
             builder: None,
             source: None,
-        } => by_host(settings, origins, claimed, scene),
+        } => by_host(settings, origins, services, scene),
         ProvenanceWish::Auto { builder, source } => {
             Err(missing(builder.is_none(), source.is_none(), origins, scene))
         }
     }
 }
 
-/// What the host says: its token if it has one, whose claims are checked while the run begins.
+/// What the host says: its token if it has one, whose claims are checked while the run begins, or its record, which is
+/// asked for meanwhile.
 fn by_host(
     settings: &RunSettings,
     origins: &Origins,
-    claimed: Option<&Claimed>,
+    services: &Services,
     scene: &Scene<'_>,
 ) -> Result<Provenance, Cause> {
     let fallback = Fallback {
@@ -56,6 +58,16 @@ fn by_host(
         environment: scene.environment.clone(),
         missing: missing(true, true, origins, scene),
     };
+    if let Some(build) = scene.host.recorded_build(scene.environment) {
+        let build = build.to_owned();
+        return match services.builds() {
+            None => fallback.attach("no AWS region is known"),
+            Some(records) => Ok(Provenance::Awaited(Promise::new(recorded::account(
+                records, build, fallback,
+            )))),
+        };
+    }
+    let claimed = services.claimed.as_ref();
     let named = settings.asked.services.aws.token_issuer.clone();
     if let (Some(claimed), Some(issuer)) = (claimed, &named) {
         let origin = url::Url::parse(issuer.origin()).ok();

@@ -37,6 +37,7 @@ mod overrides;
 mod predicates;
 mod printed;
 mod publish;
+mod recorded;
 mod run;
 mod services;
 mod signals;

@@ -8,8 +8,9 @@ use crate::domain::report::{Finding, Rule};
 use crate::edge::ci::{Environment, file_is_there};
 
 /// Endpoints and proxies, besides the files of roots.
-const ELSEWHERE: [&str; 11] = [
+const ELSEWHERE: [&str; 12] = [
     "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_CODEBUILD",
     "AWS_ENDPOINT_URL_ECR",
     "AWS_ENDPOINT_URL_SIGNER",
     "AWS_ENDPOINT_URL_SIGNER_DATA",

@@ -44,7 +44,7 @@ pub(super) async fn work(
     let watch = Watch::new(scene);
     let asks = claims::wanted(&settings.provenance, scene) || settings.asked.key.is_none();
     let services = named.open_asking(asks, &watch, scene)?;
-    let provenance = claims::provenance(settings, origins, services.claimed.as_ref(), scene)?;
+    let provenance = claims::provenance(settings, origins, &services, scene)?;
     let deriving = named.deriving();
     let signer = signer(settings, &deriving, &services, scene);
     let (loaded, signer) = provenance.meanwhile(signer).await?;
@@ -72,9 +72,8 @@ pub(super) async fn work(
         },
     };
     let backends = watch.backends(&services);
-    let report = watch
-        .over(&services, job::run(&job, &signer, backends, scene.stop))
-        .await?;
+    let running = Box::pin(job::run(&job, &signer, backends, scene.stop));
+    let report = watch.over(&services, running).await?;
     Ok(Finished {
         report,
         trust: loaded.files,

@@ -17,6 +17,7 @@ use crate::domain::oci::{Place, RegistryHost};
 use crate::domain::report::Finding;
 use crate::domain::x509::Certificate;
 use crate::edge::aws::Aws;
+use crate::edge::aws::builds::BuildRecords;
 use crate::edge::aws::ecr::EcrHost;
 use crate::edge::aws::profile::ProfileName;
 use crate::edge::aws::signing::SigningProfile;
@@ -107,6 +108,11 @@ impl Services {
             claimed: None,
             aws: None,
         }
+    }
+
+    /// Who reads the records of builds.
+    pub(super) fn builds(&self) -> Option<BuildRecords> {
+        self.aws.as_ref().map(Aws::builds)
     }
 
     /// The profile that a name means; what it signs must chain to one of `roots`.

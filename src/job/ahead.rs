@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::pool;
+use crate::base::time::Timestamp;
 use crate::domain::oci::{Descriptor, Digest, ImageRef, Manifest, Place};
 use crate::seams::{ReadStore, Resolved, StoreError};
 
@@ -112,5 +113,9 @@ impl<S: ReadStore> ReadStore for Ahead<'_, S> {
             Some(listed) if *place == self.place => listed,
             _ => self.store.referrers(place, of).await,
         }
+    }
+
+    async fn stored_at(&self, place: &Place, of: &Digest) -> Result<Option<Timestamp>, StoreError> {
+        self.store.stored_at(place, of).await
     }
 }

@@ -67,8 +67,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             return;
         };
         if looked.binding.get().is_none() {
-            let run = Vouched::from(&build.account.facts);
-            let found = binding(self.judge.store, &looked.unit, &run).await;
+            let run = Vouched::from(&build.account);
+            let found = Box::pin(binding(self.judge.store, &looked.unit, &run)).await;
             let _ = looked.binding.set(found);
         }
     }
@@ -139,13 +139,14 @@ fn unbound(found: &str, digest: &Digest) -> Finding {
     Finding {
         digest: Some(digest.clone()),
         expected: Some(
-            "annotations or labels with commit and repository, or BuildKit's provenance naming the run"
+            "annotations or labels with commit and repository, BuildKit's provenance naming the run, or a push after \
+             the build's beginning where somebody other than the job says when that was"
                 .to_owned(),
         ),
         found: Some(Foreign::new(found)),
         ..Finding::new(
             Rule::ProvenanceUnbound,
-            "the provenance says that this run built the image, and nothing in the image shows it",
+            "the provenance says that this run built the image, and nothing shows it",
         )
     }
 }
@@ -185,12 +186,23 @@ async fn binding(store: &impl ReadStore, unit: &Unit, run: &Vouched) -> Result<B
         }
     }
     match labelled(store, unit, run).await {
-        Ok(()) => Ok(Binding::Labels),
-        Err(miss) => {
-            found.push(miss.found()?);
-            Ok(Binding::Unbound(found))
+        Ok(()) => return Ok(Binding::Labels),
+        Err(miss) => found.push(miss.found()?),
+    }
+    if run.has_beginning() {
+        match pushed(store, unit, run).await {
+            Ok(()) => return Ok(Binding::Pushed),
+            Err(miss) => found.push(miss.found()?),
         }
     }
+    Ok(Binding::Unbound(found))
+}
+
+/// Whether the store says that the image came after the run began; the weakest tie, so it is looked for last.
+async fn pushed(store: &impl ReadStore, unit: &Unit, run: &Vouched) -> Result<(), Miss> {
+    let stored = store.stored_at(unit.subject.place(), unit.subject.digest()).await;
+    let stored = stored.map_err(|error| Miss::Unread(Cause::of(&error)))?;
+    run.began_before(stored).map_err(Miss::Found)
 }
 
 /// Whether the image is labelled, or every platform of an index.

@@ -107,7 +107,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         }
     }
 
-    /// Says so where this run wrote a provenance for which no token vouches.
+    /// Says so where this run wrote a provenance for which nobody vouches.
     pub(super) fn tell_unverified(&self, report: &mut RunReport) {
         let attestations = report.targets.iter().flat_map(|target| &target.attestations);
         let made = attestations.filter(|attestation| attestation.made_now && attestation.is_provenance());
@@ -150,7 +150,11 @@ impl Build {
             claims_verified: account.is_verified(),
             issuer: match &account.voucher {
                 Voucher::Issuer(issuer) => Some(issuer.to_string()),
-                Voucher::Environment | Voucher::Caller => None,
+                Voucher::Record(_) | Voucher::Environment | Voucher::Caller => None,
+            },
+            record: match &account.voucher {
+                Voucher::Record(build) => Some(Foreign::new(build)),
+                Voucher::Issuer(_) | Voucher::Environment | Voucher::Caller => None,
             },
             because: account.because.clone().map(Foreign::new),
             claims: account.claims.clone(),
@@ -162,7 +166,9 @@ impl Build {
 
     /// What is worth a word, whatever the run does.
     pub(super) fn findings(&self) -> Vec<Finding> {
-        let contradictions = self.account.contradictions.iter().map(contradiction);
+        let recorded = matches!(self.account.voucher, Voucher::Record(_));
+        let contradictions = self.account.contradictions.iter();
+        let contradictions = contradictions.map(|found| contradiction(found, recorded));
         let runner = (self.account.runner == Runner::SelfHosted).then(|| {
             Finding::new(
                 Rule::SelfHostedRunner,
@@ -172,15 +178,17 @@ impl Build {
         contradictions.chain(runner).collect()
     }
 
-    /// Said where this run wrote a provenance for which no token vouches.
+    /// Said where this run wrote a provenance for which nobody vouches.
     pub(super) fn unverified(&self) -> Option<Finding> {
         if self.account.voucher != Voucher::Environment {
             return None;
         }
-        let because = self.account.because.as_deref().unwrap_or("there is no token");
+        let because = self.account.because.as_deref().unwrap_or("nobody vouches for it");
         Some(Finding {
             found: Some(Foreign::new(because)),
-            expected: Some("an identity token of the host, checked against its issuer's keys".to_owned()),
+            expected: Some(self.account.wanted.clone().unwrap_or_else(|| {
+                "an identity token of the host, checked against its issuer's keys".to_owned()
+            })),
             ..Finding::new(
                 Rule::ProvenanceUnverifiedClaims,
                 "every field of the provenance was taken from the environment, which any step of the job can change",
@@ -219,20 +227,22 @@ impl Build {
     }
 }
 
-fn contradiction(found: &Contradiction) -> Finding {
+fn contradiction(found: &Contradiction, recorded: bool) -> Finding {
+    let (member, whose) = if recorded {
+        ("member", "the service's own record of the build")
+    } else {
+        ("claim", "the host's verified token")
+    };
     Finding {
         expected: Some(format!(
-            "{} (claim {})",
+            "{} ({member} {})",
             crate::base::foreign::quote(found.expected.raw()),
             found.claim
         )),
         found: Some(found.found.clone()),
         ..Finding::new(
             Rule::ClaimsEnvironmentMismatch,
-            format!(
-                "the variable {} says something else than the host's verified token",
-                found.variable
-            ),
+            format!("the variable {} says something else than {whose}", found.variable),
         )
     }
 }

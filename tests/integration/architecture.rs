@@ -76,6 +76,11 @@ const MOVED: &[(&str, &[&str], &str)] = &[
         "shares the connections and quotas; counts requests as events",
     ),
     (
+        "aws",
+        &["provenance"],
+        "reads what the build service recorded of a build",
+    ),
+    (
         "provenance",
         &["x509"],
         "identity tokens are verified by the one function that verifies signatures",

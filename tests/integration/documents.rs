@@ -41,8 +41,12 @@ fn sources(host: Host) -> String {
             code(fact.variable)
         )
     });
-    let head = "| members | claim of the token | variable without a token |\n|---|---|---|\n";
-    std::iter::once(head.to_owned()).chain(rows).collect()
+    let (witness, without) = match host {
+        Host::CodeBuild => ("member of the record", "variable without a record"),
+        _ => ("claim of the token", "variable without a token"),
+    };
+    let head = format!("| members | {witness} | {without} |\n|---|---|---|\n");
+    std::iter::once(head).chain(rows).collect()
 }
 
 #[test]

@@ -156,9 +156,11 @@ fn policies_to_copy_are_policies() {
     ];
     assert_eq!(trusted.into_iter().collect::<Vec<_>>(), hosts);
     let needed = [
+        "codebuild:BatchGetBuilds",
         "ecr:BatchCheckLayerAvailability",
         "ecr:BatchGetImage",
         "ecr:CompleteLayerUpload",
+        "ecr:DescribeImages",
         "ecr:GetAuthorizationToken",
         "ecr:GetDownloadUrlForLayer",
         "ecr:InitiateLayerUpload",

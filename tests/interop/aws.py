@@ -162,6 +162,16 @@ def main():
     assert base64.b64decode(data["authorizationToken"]).startswith(b"AWS:"), data
     assert data["proxyEndpoint"] == "https://111122223333.dkr.ecr.eu-west-1.amazonaws.com", data
 
+    missing = {"repositoryName": "nothing", "imageIds": [{"imageDigest": "sha256:" + "a" * 64}]}
+    refused("RepositoryNotFoundException", 400, ecr.describe_images, **missing)
+
+    codebuild = make("codebuild", credentials)
+    build = "web:8d1fae44-0a5c-4b4e-9c1e-0123456789ab"
+    found = codebuild.batch_get_builds(ids=[build, "web:other"])
+    assert found["builds"][0]["arn"].endswith(":build/" + build), found
+    assert found["builds"][0]["startTime"].year == 2026, found
+    assert found["buildsNotFound"] == ["web:other"], found
+
     signer = make("signer", credentials)
     profile = signer.get_signing_profile(profileName="release")
     assert profile["arn"] == PROFILE and profile["status"] == "Active", profile
@@ -219,7 +229,7 @@ def main():
     refused("ValidationError", 400, make("sts", credentials).assume_role, **beyond)
 
     # From here on the world refuses: whoever starts this script lets the fifth token be an old one, takes permissions
-    # away at the fifth call of an operation (the second of ECR's) and sets its quota to nothing at the next.
+    # away at the fifth call of an operation (the second of ECR's and CodeBuild's) and sets its quota to nothing at the next.
     refused("ExpiredTokenException", 400, sts.assume_role_with_web_identity, WebIdentityToken=token(), **role)
     refused("InvalidIdentityToken", 400, sts.assume_role_with_web_identity, WebIdentityToken="not-a-token", **role)
     refused("AccessDeniedException", 403, signer.sign_payload, **request)
@@ -227,6 +237,8 @@ def main():
     refused("AccessDeniedException", 403, data.get_revocation_status, **question)
     refused("TooManyRequestsException", 429, data.get_revocation_status, **question)
     refused("AccessDeniedException", 400, ecr.get_authorization_token)
+    refused("AccessDeniedException", 400, codebuild.batch_get_builds, ids=[build])
+    refused("ThrottlingException", 400, codebuild.batch_get_builds, ids=[build])
 
     wrong = dict(credentials, SecretAccessKey="x" * 40)
     refused("InvalidSignatureException", 403, make("signer", wrong).get_signing_profile, profileName="release")

@@ -34,7 +34,8 @@ pub(in crate::cli) struct ProvenanceArgs {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LevelArgs {
     /// The SLSA build level, 1 to 3, that the evidence has to support; less is an error: with run nothing is signed, with
-    /// verify the signed provenance has to be there and support it
+    /// verify the signed provenance has to be there and support it. There a builder that the expectations do not name
+    /// reaches 2 by its signer's word alone
     #[arg(long, value_name = "LEVEL", help_heading = "Provenance")]
     pub(in crate::cli) minimum_build_level: Option<String>,
 }

@@ -1,20 +1,51 @@
 //! An account of a build: its facts, who vouches for them, and what does not fit.
 
-use super::{BuildFacts, BuilderId, Issuer, Source};
+use super::{BuildFacts, BuildRecord, BuilderId, Claims, Issuer, Source};
 use crate::base::foreign::Foreign;
+use crate::base::time::Timestamp;
 
 /// Who vouches for the facts of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Voucher {
     /// The CI system, by an identity token whose signature was verified.
     Issuer(Issuer),
+    /// The build service, by its own record of this build: its ARN.
+    Record(String),
     /// Nobody: they were read from variables, which any step of the job can set.
     Environment,
     /// Whoever typed them.
     Caller,
 }
 
-/// Whose machine a job runs on, by the verified token's word.
+/// Somebody other than the job who speaks of its build.
+#[derive(Clone, Copy, Debug)]
+pub enum Witness<'a> {
+    /// The CI system, by a token that was verified.
+    Token(&'a Claims),
+    /// The build service, by its record.
+    Record(&'a BuildRecord),
+}
+
+impl Witness<'_> {
+    /// A claim, or a member of the record, as text.
+    pub fn text(self, name: &str) -> Option<String> {
+        match self {
+            Self::Token(claims) => claims.text(name),
+            Self::Record(record) => record.text(name),
+        }
+    }
+}
+
+impl From<Witness<'_>> for Voucher {
+    fn from(witness: Witness<'_>) -> Self {
+        match witness {
+            Witness::Token(claims) => Self::Issuer(claims.issuer().clone()),
+            Witness::Record(record) => Self::Record(record.arn().to_owned()),
+        }
+    }
+}
+
+/// Whose machine a job runs on, by the word of whoever vouches for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Runner {
     /// The CI system's.
@@ -26,14 +57,14 @@ pub enum Runner {
     Unknown,
 }
 
-/// A variable that says something else than the verified token.
+/// A variable that says something else than the verified token, or than the build service's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contradiction {
     /// The variable.
     pub variable: &'static str,
-    /// The claim.
+    /// The claim, or the member of the record.
     pub claim: &'static str,
-    /// What the claim says.
+    /// What that says.
     pub expected: Foreign,
     /// What the variable says.
     pub found: Foreign,
@@ -46,9 +77,11 @@ pub struct Account {
     pub facts: BuildFacts,
     /// Who vouches for it.
     pub voucher: Voucher,
-    /// Why no token vouches for it, in words, where none does.
+    /// Why nobody vouches for it, in words, where nobody does.
     pub because: Option<String>,
-    /// The claims that were used.
+    /// What would vouch for it, where that is not the host's token.
+    pub wanted: Option<String>,
+    /// The claims, or members of the record, that were used.
     pub claims: Vec<&'static str>,
     /// The variables that were used, where no claim says the same.
     pub variables: Vec<&'static str>,
@@ -67,6 +100,7 @@ impl Account {
             facts: BuildFacts::manual(builder, source),
             voucher: Voucher::Caller,
             because: None,
+            wanted: None,
             claims: Vec::new(),
             variables: Vec::new(),
             contradictions: Vec::new(),
@@ -78,5 +112,14 @@ impl Account {
     /// Whether an issuer's signature stands behind it.
     pub const fn is_verified(&self) -> bool {
         matches!(self.voucher, Voucher::Issuer(_))
+    }
+
+    /// When the build began, where somebody other than the job says so.
+    pub fn began(&self) -> Option<Timestamp> {
+        match self.voucher {
+            Voucher::Record(_) => self.facts.started_on,
+            // No token says it: of GitLab's hosts a variable does, which any step can set.
+            Voucher::Issuer(_) | Voucher::Environment | Voucher::Caller => None,
+        }
     }
 }

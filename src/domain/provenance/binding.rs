@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{BuildFacts, Parameter};
+use super::{Account, Parameter};
 use crate::base::foreign::{Foreign, quote};
 use crate::base::json;
 use crate::base::limits::Bounds;
+use crate::base::time::Timestamp;
 use crate::base::tree::Cursor;
 use crate::domain::oci::Digest;
 
@@ -21,10 +22,12 @@ pub struct Run {
     source: Option<String>,
     commit: Option<String>,
     invocation: Option<String>,
+    began: Option<Timestamp>,
 }
 
-impl From<&BuildFacts> for Run {
-    fn from(facts: &BuildFacts) -> Self {
+impl From<&Account> for Run {
+    fn from(account: &Account) -> Self {
+        let facts = &account.facts;
         let text = |parameter: Option<&Parameter>| match parameter {
             Some(Parameter::Text(text)) => Some(text.clone()),
             _ => None,
@@ -39,6 +42,7 @@ impl From<&BuildFacts> for Run {
             source: workflow.or_else(|| text(external.get("source"))),
             commit: source.and_then(|source| source.digest.get("gitCommit").cloned()),
             invocation: facts.invocation_id.clone(),
+            began: account.began(),
         }
     }
 }
@@ -52,6 +56,9 @@ pub enum Binding {
     Labels,
     /// `BuildKit`'s provenance for every platform, which names the run itself.
     BuildKit,
+    /// The registry, which says that the image was pushed after the run began, by the word of somebody other than the
+    /// run.
+    Pushed,
     /// Nothing, and what was found instead.
     Unbound(Vec<String>),
 }
@@ -66,6 +73,7 @@ impl Binding {
             Self::Annotations => "annotations",
             Self::Labels => "labels",
             Self::BuildKit => "buildkit",
+            Self::Pushed => "pushed",
             Self::Unbound(_) => Self::NONE,
         }
     }
@@ -98,6 +106,27 @@ impl Run {
             }
         }
         Ok(())
+    }
+
+    /// Whether the time of a push can say anything: somebody other than the run says when it began.
+    pub const fn has_beginning(&self) -> bool {
+        self.began.is_some()
+    }
+
+    /// Whether an image was pushed after the run began; none where the registry does not say when.
+    ///
+    /// # Errors
+    /// What was found instead.
+    pub fn began_before(&self, pushed: Option<Timestamp>) -> Result<(), String> {
+        let began = self.began.ok_or("nobody but the job says when it began")?;
+        let pushed = pushed.ok_or("the registry does not say when the image was pushed")?;
+        if pushed > began {
+            Ok(())
+        } else {
+            Err(format!(
+                "the image was pushed at {pushed}, not after the build began at {began}"
+            ))
+        }
     }
 
     /// Whether an image's configuration (OCI image specification 1.1, `config.md`) is labelled so.
@@ -174,6 +203,7 @@ fn same_repository(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::provenance::Voucher;
 
     const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
     const RUN: &str = "https://github.com/octo-org/app/actions/runs/42";
@@ -182,11 +212,11 @@ mod tests {
         let source = format!("https://github.com/octo-org/app@{COMMIT}")
             .parse()
             .unwrap();
-        let facts = BuildFacts::manual("https://b.example/1".parse().unwrap(), source);
+        let account = Account::manual("https://b.example/1".parse().unwrap(), source);
         Run {
             source: Some("https://github.com/octo-org/app".to_owned()),
             invocation: Some(format!("{RUN}/attempts/2")),
-            ..Run::from(&facts)
+            ..Run::from(&account)
         }
     }
 
@@ -216,6 +246,25 @@ mod tests {
         assert!(labelled(&COMMIT.to_uppercase(), good).is_err());
         assert!(labelled(COMMIT, "https://github.com/octo-org/app2").is_err());
         assert!(labelled(COMMIT, "https://evil.example/octo-org/app").is_err());
+    }
+
+    #[test]
+    fn a_push_ties_where_somebody_else_says_that_it_came_later() {
+        let at = Timestamp::from_unix;
+        let mut account = Account::manual(
+            "https://b.example/1".parse().unwrap(),
+            "https://g.example/r".parse().unwrap(),
+        );
+        account.facts.started_on = Some(at(100));
+        let typed = Run::from(&account);
+        assert!(!typed.has_beginning() && typed.began_before(Some(at(200))).is_err());
+        account.voucher = Voucher::Record("arn".to_owned());
+        let recorded = Run::from(&account);
+        assert!(recorded.has_beginning());
+        assert_eq!(recorded.began_before(Some(at(101))), Ok(()));
+        for pushed in [None, Some(at(99)), Some(at(100))] {
+            assert!(recorded.began_before(pushed).is_err(), "{pushed:?}");
+        }
     }
 
     #[test]

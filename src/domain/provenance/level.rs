@@ -99,6 +99,7 @@ struct Evidence {
 /// Whose word the facts are.
 enum Ground {
     Platform,
+    Record,
     Environment,
     Caller,
 }
@@ -112,6 +113,7 @@ pub fn supported(account: &Account, key: KeyHolder) -> Supported {
     weigh(&Evidence {
         ground: match account.voucher {
             Voucher::Issuer(_) => Ground::Platform,
+            Voucher::Record(_) => Ground::Record,
             Voucher::Environment => Ground::Environment,
             Voucher::Caller => Ground::Caller,
         },
@@ -132,6 +134,9 @@ const FROM_ENVIRONMENT: &str = "#environment";
 
 /// Weighs the same for somebody who has nothing but a signed provenance: never more than the run that wrote it could
 /// support by the same evidence, and what the document does not say does not hold.
+///
+/// That is the word of the document and of its signer, not of a platform: anybody whose signature is accepted can name any
+/// builder, so a level counts only beside an expected builder.
 ///
 /// None for what is no SLSA provenance that names its builder: that supports no level.
 ///
@@ -173,6 +178,10 @@ pub fn supported_by_document(attested: &Attested, key: KeyHolder) -> Option<Supp
 fn weigh(evidence: &Evidence) -> Supported {
     let ground = match evidence.ground {
         Ground::Platform => None,
+        Ground::Record => Some(
+            "its facts are the build service's own record, but which build's record was read is the job's word: no \
+             token says which build this is",
+        ),
         Ground::Environment => Some("its facts come from variables that any step of the job can set"),
         Ground::Caller => Some("its facts are the word of whoever ran countersign"),
     };
@@ -233,6 +242,8 @@ mod tests {
         assert_eq!(level(token(), Hosted, KeyHolder::Job), BuildLevel::L1);
         assert_eq!(level(token(), Unknown, KeyHolder::Service), BuildLevel::L1);
         assert_eq!(level(token(), Hosted, KeyHolder::Unknown), BuildLevel::L1);
+        let record = Voucher::Record("arn:aws:codebuild:eu-west-1:1:build/web:8d1f".to_owned());
+        assert_eq!(level(record, Hosted, KeyHolder::Service), BuildLevel::L1);
         assert_eq!(
             level(Voucher::Environment, Unknown, KeyHolder::Service),
             BuildLevel::L1

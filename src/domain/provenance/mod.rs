@@ -1,9 +1,9 @@
 //! What is said about a build, and the bytes it is said in.
 //!
-//! For: the facts of a build, the claims of a job's identity token once they are verified, in-toto Statements with
-//! SLSA Provenance written from them, Statements read back strictly, and the manifest that carries an attestation as
-//! an OCI referrer.
-//! Not for: finding facts out (`edge/ci`), fetching keys (`edge/issuer_keys`), signing (`notary`), or deciding whom to
+//! For: the facts of a build, the claims of a job's identity token once they are verified, a build service's record of
+//! a build, in-toto Statements with SLSA Provenance written from them, Statements read back strictly, and the manifest
+//! that carries an attestation as an OCI referrer.
+//! Not for: finding facts out (`edge/ci`), fetching keys (`edge/issuer_keys`) or records (`edge/aws`), signing (`notary`), or deciding whom to
 //! believe (`trust`).
 //! Speaks: in-toto attestation `spec/v1` (Statement v1), SLSA provenance v1, OCI image specification 1.1
 //! (`manifest.md`, "Guidelines for Artifact Usage"), JSON Web Tokens (RFC 7515, 7517, 7519), `OpenID` Connect
@@ -39,12 +39,13 @@ mod level;
 mod member;
 mod parameters;
 mod predicate;
+mod record;
 mod slsa;
 mod statement;
 mod token;
 mod words;
 
-pub use account::{Account, Contradiction, Runner, Voucher};
+pub use account::{Account, Contradiction, Runner, Voucher, Witness};
 pub use attestation_manifest::PREDICATE_TYPE;
 pub use attested::{Attested, AttestedError, announced};
 pub use claims::{Claims, ClaimsError};
@@ -60,6 +61,7 @@ pub use predicate::{
     ChoiceError, OtherSubject, Predicate, PredicateChoice, PredicateError, PredicateProblem, SameKind,
     distinct,
 };
+pub use record::BuildRecord;
 pub use slsa::{PROVENANCE_PREDICATE, STATEMENT_TYPE, provenance_statement};
 pub use statement::{Statement, StatementError};
 pub use token::{IdentityToken, TokenAlgorithm, TokenError};

@@ -14,9 +14,11 @@ pub struct BuildReport {
     pub claims_verified: bool,
     /// Who signed that token.
     pub issuer: Option<String>,
-    /// Why there was no such token.
+    /// The build whose record the build service gave, where the facts come from that.
+    pub record: Option<Foreign>,
+    /// Why nobody vouches for the facts.
     pub because: Option<Foreign>,
-    /// The claims that were used.
+    /// The claims, or members of the record, that were used.
     pub claims: Vec<&'static str>,
     /// The variables that were used.
     pub variables: Vec<&'static str>,
@@ -29,7 +31,7 @@ pub struct BuildReport {
 /// What ties an image to the run that attests it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BindingReport {
-    /// `annotations`, `labels`, `buildkit`, or `none`.
+    /// `annotations`, `labels`, `buildkit`, `pushed`, or `none`.
     pub tie: &'static str,
     /// What was found instead, where nothing ties it.
     pub found: Vec<Foreign>,
@@ -45,6 +47,7 @@ impl BindingReport {
         match self.tie.as_bytes() {
             b"annotations" => "tied to this run by annotations that name its commit and repository",
             b"labels" => "tied to this run by labels that name its commit and repository",
+            b"pushed" => "tied to this run by the registry's word that it was pushed after the build began",
             b"buildkit" => "tied to this run by BuildKit's provenance, which names it",
             _ => "nothing ties it to this run",
         }
@@ -59,6 +62,7 @@ impl BuildReport {
             ("buildType", (&self.build_type).into()),
             ("claimsVerified", self.claims_verified.into()),
             ("issuer", self.issuer.as_ref().into()),
+            ("record", self.record.as_ref().into()),
             ("because", self.because.as_ref().into()),
             ("claims", texts(&self.claims)),
             ("variables", texts(&self.variables)),
@@ -74,15 +78,21 @@ impl BuildReport {
 
     /// Two sentences for people.
     pub(super) fn words(&self) -> [String; 2] {
-        let voucher = match (&self.issuer, &self.because) {
-            (Some(issuer), _) => {
+        let voucher = match (&self.issuer, &self.record, &self.because) {
+            (Some(issuer), ..) => {
                 format!("the facts come from an identity token of {issuer}, which was verified")
             }
-            (None, Some(because)) => format!(
+            (None, Some(build), _) => {
+                format!(
+                    "the facts come from the build service's own record of {}",
+                    quote(build.raw())
+                )
+            }
+            (None, None, Some(because)) => format!(
                 "the facts come from the environment, for which nobody vouches: {}",
                 quote(because.raw())
             ),
-            (None, None) => "the facts are the word of whoever ran countersign".to_owned(),
+            (None, None, None) => "the facts are the word of whoever ran countersign".to_owned(),
         };
         let level = format!(
             "the evidence supports SLSA build level {}: {}",

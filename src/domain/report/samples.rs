@@ -149,6 +149,7 @@ fn good() -> RunReport {
             build_type: "https://actions.github.io/buildtypes/workflow/v1".to_owned(),
             claims_verified: true,
             issuer: Some("https://token.actions.githubusercontent.com".to_owned()),
+            record: None,
             because: None,
             claims: vec!["repository", "ref", "sha"],
             variables: vec![],

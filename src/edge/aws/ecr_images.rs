@@ -1,7 +1,7 @@
-//! Many images of one ECR repository at once, by the API instead of one request each.
+//! Many images of one ECR repository at once, by the API instead of one request each; and when one was pushed.
 //!
 //! Source: Amazon ECR API reference, `BatchGetImage` (up to 100 identifiers a call; the permission is the one that
-//! pulling needs). What it does not give is left to the registry itself, whose answers say why
+//! pulling needs) and `DescribeImages` (`imagePushedAt`). What it does not give is left to the registry itself, whose answers say why
 //! (docs/decisions/0024-many-images-at-once.md).
 
 use std::cell::RefCell;
@@ -13,7 +13,9 @@ use aws_sdk_ecr::types::{Image, ImageIdentifier};
 use futures_util::stream::{self, StreamExt as _};
 
 use super::Aws;
-use super::ecr::{EcrHost, PrivateRegistry};
+use super::answer::{Kind, ServiceError};
+use super::ecr::{EcrHost, PrivateRegistry, chain};
+use crate::base::time::Timestamp;
 use crate::domain::oci::{Digest, ImageRef, Manifest, MediaType, Place, Repository, Subject};
 use crate::seams::{Resolved, StoreError, StoreProblem};
 
@@ -58,6 +60,39 @@ impl EcrImages {
     /// An image that was read ahead.
     pub fn take(&self, image: &ImageRef) -> Option<Result<Resolved, StoreError>> {
         self.read.borrow_mut().remove(&bare(image)?)
+    }
+
+    /// When an image was pushed to its repository of ECR, in whole seconds; none for any other place, and where the role
+    /// may not ask: then nobody says.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the service does not answer well.
+    pub async fn pushed_at(&self, place: &Place, digest: &Digest) -> Result<Option<Timestamp>, StoreError> {
+        let Place::Repository(repository) = place else {
+            return Ok(None);
+        };
+        let Some(EcrHost::Private(registry)) = EcrHost::of(repository.host()) else {
+            return Ok(None);
+        };
+        let asked = ImageIdentifier::builder().image_digest(digest.to_string());
+        let request = self.aws.ecr(&registry).describe_images();
+        let answer = request
+            .registry_id(registry.account())
+            .repository_name(repository.path())
+            .image_ids(asked.build())
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer.image_details().iter().find_map(|image| {
+                let same = image.image_digest() == Some(digest.to_string().as_str());
+                let pushed = image.image_pushed_at().filter(|_| same)?;
+                Some(Timestamp::from_unix(pushed.secs()))
+            })),
+            Err(error) => {
+                let error = ServiceError::of("Amazon ECR", "DescribeImages", &error);
+                unpushed(place, digest, &error)
+            }
+        }
     }
 
     async fn call(&self, batch: Batch) -> Vec<(ImageRef, Result<Resolved, StoreError>)> {
@@ -148,6 +183,22 @@ fn of_answer(image: &Image, place: &Place) -> Vec<(ImageRef, Result<Resolved, St
     };
     let names = names.into_iter().flatten();
     names.map(|name| (name, read.clone())).collect()
+}
+
+/// What follows where the service gives no time: nobody says, or something is wrong.
+fn unpushed(place: &Place, digest: &Digest, error: &ServiceError) -> Result<Option<Timestamp>, StoreError> {
+    let problem = match error.problem.kind() {
+        Kind::Refused => return Ok(None),
+        Kind::Missing => StoreProblem::Missing(chain(error)),
+        Kind::Expired => StoreProblem::Refused(chain(error)),
+        Kind::Invalid | Kind::Throttled | Kind::Unavailable => StoreProblem::Unavailable(chain(error)),
+    };
+    Err(StoreError {
+        verb: "learn the time of the push of",
+        what: format!("{place}@{digest}"),
+        problem,
+        hint: None,
+    })
 }
 
 fn lying(place: &Place, digest: &Digest, text: &str) -> StoreError {

@@ -37,6 +37,8 @@ pub struct Endpoints {
     pub sts: Option<Endpoint>,
     /// The ECR API (not the registry).
     pub ecr: Option<Endpoint>,
+    /// `CodeBuild`.
+    pub codebuild: Option<Endpoint>,
     /// AWS Signer: control and signing.
     pub signer: Option<Endpoint>,
     /// AWS Signer's data plane: revocations.
@@ -51,6 +53,7 @@ pub struct Endpoints {
 const ANY: &str = "AWS_ENDPOINT_URL";
 const STS: &str = "AWS_ENDPOINT_URL_STS";
 const ECR: &str = "AWS_ENDPOINT_URL_ECR";
+const CODEBUILD: &str = "AWS_ENDPOINT_URL_CODEBUILD";
 const SIGNER: &str = "AWS_ENDPOINT_URL_SIGNER";
 const SIGNER_DATA: &str = "AWS_ENDPOINT_URL_SIGNER_DATA";
 
@@ -72,6 +75,7 @@ impl Endpoints {
         Ok(Self {
             sts: or_any(read(STS)?),
             ecr: or_any(read(ECR)?),
+            codebuild: or_any(read(CODEBUILD)?),
             signer: or_any(signer.clone().or_else(|| data.clone())),
             signer_data: or_any(data.or(signer)),
             fips: is_set("AWS_USE_FIPS_ENDPOINT"),

@@ -169,6 +169,9 @@ impl HttpConnector for Wire {
 /// The operation of a request, for the report: by path (REST), target header (JSON) or form (query protocol).
 fn operation(request: &HttpRequest) -> &'static str {
     let named = |name: &str| match name {
+        "BatchGetBuilds" => "BatchGetBuilds",
+        "BatchGetImage" => "BatchGetImage",
+        "DescribeImages" => "DescribeImages",
         "GetAuthorizationToken" => "GetAuthorizationToken",
         "AssumeRoleWithWebIdentity" => "AssumeRoleWithWebIdentity",
         "AssumeRole" => "AssumeRole",

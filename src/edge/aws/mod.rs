@@ -4,7 +4,8 @@
 //! Not for: where an identity token comes from (the host's room), what a signature must look like to be believed
 //! ([`crate::domain::notary`], [`crate::domain::trust`]), or speaking to a registry.
 //! Speaks: AWS Signer API 2017-08-25 (`SignPayload`, `GetRevocationStatus`, `GetSigningProfile`), Amazon ECR API
-//! 2015-09-21 (`GetAuthorizationToken`, `BatchGetImage`), STS API 2011-06-15 (`AssumeRoleWithWebIdentity`, `AssumeRole`,
+//! 2015-09-21 (`GetAuthorizationToken`, `BatchGetImage`, `DescribeImages`), AWS `CodeBuild` API 2016-10-06
+//! (`BatchGetBuilds`), STS API 2011-06-15 (`AssumeRoleWithWebIdentity`, `AssumeRole`,
 //! `GetCallerIdentity`), all through the AWS SDK for Rust.
 //!
 //! Nothing is read from the environment here except by the SDK's own credential providers; endpoints, region, roles
@@ -36,6 +37,7 @@ use crate::domain::x509::Certificate;
 use crate::edge::pace::Pace;
 use crate::seams::Clock;
 use assume::Sts;
+use builds::BuildRecords;
 use credentials::{Acting, Base, Caller, Identity, IdentityError};
 use ecr::{EcrLogins, PrivateRegistry};
 use ecr_images::EcrImages;
@@ -50,6 +52,7 @@ use signing::SigningProfile;
 pub mod ambient;
 pub mod answer;
 mod assume;
+pub mod builds;
 pub mod credentials;
 pub mod denial;
 pub mod ecr;
@@ -270,6 +273,11 @@ impl Aws {
     /// Reads many images of ECR repositories at once.
     pub fn images(&self) -> EcrImages {
         EcrImages::new(self.clone())
+    }
+
+    /// Reads what `CodeBuild` recorded of builds.
+    pub fn builds(&self) -> BuildRecords {
+        BuildRecords::new(self.clone())
     }
 
     /// A client of the ECR API that a registry belongs to.

@@ -90,6 +90,27 @@ impl Partition {
         )
     }
 
+    /// What stands behind the region in the names of services: with IPv4 alone, or with both (`partitions.json`,
+    /// `dnsSuffix` and `dualStackDnsSuffix`).
+    pub const fn domain(self, dual_stack: bool) -> &'static str {
+        match (self, dual_stack) {
+            (Self::Commercial | Self::GovCloud, false) => "amazonaws.com",
+            (Self::Commercial | Self::GovCloud, true) => "api.aws",
+            (Self::China, false) => "amazonaws.com.cn",
+            (Self::China, true) => "api.amazonwebservices.com.cn",
+            (Self::EuropeanSovereign, false) => "amazonaws.eu",
+            (Self::EuropeanSovereign, true) => "api.amazonwebservices.eu",
+            (Self::Iso, false) => "c2s.ic.gov",
+            (Self::Iso, true) => "api.aws.ic.gov",
+            (Self::IsoB, false) => "sc2s.sgov.gov",
+            (Self::IsoB, true) => "api.aws.scloud",
+            (Self::IsoE, false) => "cloud.adc-e.uk",
+            (Self::IsoE, true) => "api.cloud-aws.adc-e.uk",
+            (Self::IsoF, false) => "csp.hci.ic.gov",
+            (Self::IsoF, true) => "api.aws.hci.ic.gov",
+        }
+    }
+
     /// The audience that a token for STS carries there (README of `aws-actions/configure-aws-credentials`).
     pub const fn audience(self) -> &'static str {
         match self {

@@ -1,18 +1,19 @@
-//! What hosts have in common when they speak of a build: each fact by a claim of the verified token, or by a variable.
+//! What hosts have in common when they speak of a build: each fact by a claim of the verified token or a member of the
+//! service's record, or by a variable.
 
 use std::fmt::Write as _;
 
 use super::Environment;
 use crate::base::foreign::Foreign;
 use crate::domain::provenance::{
-    Account, BuildFacts, Claims, Contradiction, Parameter, Parameters, Runner, Voucher,
+    Account, BuildFacts, Contradiction, Parameter, Parameters, Runner, Voucher, Witness,
 };
 
 /// One fact: which claim says it, which variable, and where it stands in the predicate; the tables of
 /// `docs/buildtypes/` are made from these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fact {
-    /// The claim, where the token has one.
+    /// The claim, where the token has one; on a host with records the member of the record.
     pub claim: Option<&'static str>,
     /// The variable, where the environment has one.
     pub variable: Option<&'static str>,
@@ -70,15 +71,16 @@ impl Fact {
 pub(super) struct Said<'a> {
     pub(super) facts: &'static [Fact],
     pub(super) environment: &'a Environment,
-    pub(super) claims: Option<&'a Claims>,
+    /// Who speaks beside the environment.
+    pub(super) witness: Option<Witness<'a>>,
 }
 
 impl Said<'_> {
     /// A fact by the name of its claim, or of its variable where it has no claim.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         let fact = self.facts.iter().find(|fact| fact.name() == Some(name))?;
-        match (self.claims, fact.claim) {
-            (Some(claims), Some(claim)) => claims.text(claim),
+        match (self.witness, fact.claim) {
+            (Some(witness), Some(claim)) => witness.text(claim),
             _ => self.environment.get(fact.variable?).map(str::to_owned),
         }
     }
@@ -104,7 +106,7 @@ impl Said<'_> {
         variable: &'static str,
         expected: &str,
     ) -> Option<Contradiction> {
-        self.claims?;
+        self.witness?;
         let found = url(self.environment.get(variable)?)?;
         (found != expected).then(|| Contradiction {
             variable,
@@ -120,18 +122,16 @@ impl Said<'_> {
         facts: BuildFacts,
         more: impl IntoIterator<Item = Contradiction>,
     ) -> Account {
-        let claimed = |fact: &Fact| self.claims.is_some() && fact.claim.is_some();
+        let claimed = |fact: &Fact| self.witness.is_some() && fact.claim.is_some();
         let said = |fact: &&Fact| fact.name().is_some_and(|name| self.text(name).is_some());
         let (claims, variables): (Vec<&Fact>, Vec<&Fact>) =
             self.facts.iter().filter(said).partition(|fact| claimed(fact));
         let same = self.facts.iter().filter_map(|fact| self.contradiction(fact));
         Account {
             facts,
-            voucher: match self.claims {
-                Some(claims) => Voucher::Issuer(claims.issuer().clone()),
-                None => Voucher::Environment,
-            },
+            voucher: self.witness.map_or(Voucher::Environment, Voucher::from),
             because: None,
+            wanted: None,
             claims: claims.iter().filter_map(|fact| fact.claim).collect(),
             variables: variables.iter().filter_map(|fact| fact.variable).collect(),
             contradictions: more.into_iter().chain(same).collect(),
@@ -142,7 +142,7 @@ impl Said<'_> {
 
     fn contradiction(&self, fact: &Fact) -> Option<Contradiction> {
         let (claim, variable) = (fact.claim?, fact.variable.filter(|_| fact.alike)?);
-        let (expected, found) = (self.claims?.text(claim)?, self.environment.get(variable)?);
+        let (expected, found) = (self.witness?.text(claim)?, self.environment.get(variable)?);
         (expected != found).then(|| Contradiction {
             variable,
             claim,

@@ -48,6 +48,7 @@ pub const REGISTER: &[Variable] = &[
         "where the instance metadata service is, which says that there is one",
     ),
     shown("AWS_ENDPOINT_URL", "where every AWS service is"),
+    shown("AWS_ENDPOINT_URL_CODEBUILD", "where CodeBuild is"),
     shown("AWS_ENDPOINT_URL_ECR", "where the ECR API is"),
     shown(
         "AWS_ENDPOINT_URL_SIGNER",

@@ -12,7 +12,9 @@ use crate::base::json;
 use crate::base::limits::{Bounds, MEBIBYTE};
 use crate::base::time::Timestamp;
 use crate::base::tree::Document;
-use crate::domain::provenance::{Account, BuildFacts, Claims, Dependency, Issuer, Parameter, Parameters};
+use crate::domain::provenance::{
+    Account, BuildFacts, Claims, Dependency, Issuer, Parameter, Parameters, Witness,
+};
 use crate::domain::report::{Level, Location, Output, RunReport};
 
 /// The largest payload of an event (GitHub, "Webhook events and payloads": 25 MB).
@@ -147,7 +149,7 @@ pub(super) fn account(environment: &Environment, claims: Option<&Claims>) -> Opt
     let said = Said {
         facts: FACTS,
         environment,
-        claims,
+        witness: claims.map(Witness::Token),
     };
     let server = match claims {
         Some(claims) => claims.issuer().server().to_owned(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Environment;
 use super::build::{self, Fact, Said};
 use crate::base::time::Timestamp;
-use crate::domain::provenance::{Account, BuildFacts, Claims, Dependency, Issuer, Parameter};
+use crate::domain::provenance::{Account, BuildFacts, Claims, Dependency, Issuer, Parameter, Witness};
 
 const BUILD_TYPE: &str =
     "https://github.com/countersign/countersign/blob/buildtypes-v1/docs/buildtypes/gitlab-job.md";
@@ -73,7 +73,7 @@ pub(super) fn account(environment: &Environment, claims: Option<&Claims>) -> Opt
     let said = Said {
         facts: FACTS,
         environment,
-        claims,
+        witness: claims.map(Witness::Token),
     };
     let (project, job) = (said.text("project_path")?, said.text("job_id")?);
     let runner = said.text("runner_id");

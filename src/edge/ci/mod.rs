@@ -39,7 +39,7 @@ pub use terminal::{notation_directory, state_directory};
 pub use writer::{Shade, Writer};
 
 use crate::base::time::Timestamp;
-use crate::domain::provenance::{Account, Claims, Issuer};
+use crate::domain::provenance::{Account, BuildRecord, Claims, Issuer};
 
 /// The system that runs us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -95,8 +95,25 @@ impl Host {
         match self {
             Self::GitHub => github::account(environment, claims),
             Self::GitLab => gitlab::account(environment, claims),
-            Self::CodeBuild => codebuild::account(environment),
+            Self::CodeBuild => codebuild::account(environment, None),
             Self::Terminal => None,
+        }
+    }
+
+    /// What the build service's own record says of the build; none where the host keeps no such records, or this one
+    /// does not say enough.
+    pub fn recorded(self, environment: &Environment, record: &BuildRecord) -> Option<Account> {
+        match self {
+            Self::CodeBuild => codebuild::account(environment, Some(record)),
+            Self::GitHub | Self::GitLab | Self::Terminal => None,
+        }
+    }
+
+    /// The build that this is, where the host keeps records of builds that can be asked for.
+    pub fn recorded_build(self, environment: &Environment) -> Option<&str> {
+        match self {
+            Self::CodeBuild => codebuild::build(environment),
+            Self::GitHub | Self::GitLab | Self::Terminal => None,
         }
     }
 
@@ -122,6 +139,11 @@ impl Host {
     /// Whether jobs here can have identity tokens that speak of the build.
     pub const fn has_tokens(self) -> bool {
         matches!(self, Self::GitHub | Self::GitLab)
+    }
+
+    /// Whether somebody here may speak for a build beside its environment.
+    pub fn vouches(self, environment: &Environment) -> bool {
+        self.has_tokens() || self.recorded_build(environment).is_some()
     }
 
     /// When the commit that is built was made, by the event's word.

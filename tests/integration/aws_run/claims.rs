@@ -12,13 +12,13 @@ use crate::support::aws::CANARY;
 use crate::support::aws::oidc::{Publishes, Signs};
 use crate::support::fault::{Fault, When};
 
-fn image(stage: &Stage) -> String {
+pub(super) fn image(stage: &Stage) -> String {
     let digest = stage.registry.put_image("web", "1.4", "an image");
     format!("{}/web@{digest}", stage.host)
 }
 
 /// The Statement that the run attached.
-fn statement(stage: &Stage) -> Value {
+pub(super) fn statement(stage: &Stage) -> Value {
     let manifests = stage.registry.manifests("web").into_iter();
     let mut found = manifests.filter_map(|(_, stored)| {
         let manifest: Value = serde_json::from_slice(&stored.bytes).ok()?;
@@ -31,14 +31,14 @@ fn statement(stage: &Stage) -> Value {
     serde_json::from_slice(&blobs[layer["digest"].as_str().unwrap()]).unwrap()
 }
 
-fn rules(report: &Value) -> Vec<&str> {
+pub(super) fn rules(report: &Value) -> Vec<&str> {
     let findings = report["findings"].as_array().unwrap().iter();
     findings
         .map(|finding| finding["rule"].as_str().unwrap())
         .collect()
 }
 
-fn failure(report: &Value) -> &str {
+pub(super) fn failure(report: &Value) -> &str {
     report["failures"][0]["message"].as_str().unwrap()
 }
 
@@ -200,11 +200,11 @@ fn checking_claims_and_labels_costs_three_requests_and_no_wave() {
     assert!(waves <= 11, "{waves} waves\n{lines}");
 }
 
-const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+pub(super) const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const REPOSITORY: &str = "https://github.com/octo-org/app";
 
 /// Puts an image whose configuration has these labels; returns its descriptor.
-fn labelled(stage: &Stage, labels: &Value, tag: Option<&str>) -> Value {
+pub(super) fn labelled(stage: &Stage, labels: &Value, tag: Option<&str>) -> Value {
     let config = json!({ "architecture": "amd64", "os": "linux", "config": { "Labels": labels },
         "rootfs": { "type": "layers", "diff_ids": [] } })
     .to_string();
@@ -225,7 +225,7 @@ fn put(stage: &Stage, manifest: &Value, tag: Option<&str>) -> Value {
     json!({ "mediaType": media_type.to_string(), "digest": digest.to_string(), "size": bytes.len() })
 }
 
-fn good_labels() -> Value {
+pub(super) fn good_labels() -> Value {
     json!({ "org.opencontainers.image.revision": COMMIT, "org.opencontainers.image.source": REPOSITORY })
 }
 

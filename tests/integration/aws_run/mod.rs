@@ -22,6 +22,7 @@ mod expected;
 mod faults;
 mod happy;
 mod identities;
+mod recorded;
 mod registries;
 mod stopped;
 

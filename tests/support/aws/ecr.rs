@@ -1,4 +1,4 @@
-//! The ECR API (AWS JSON 1.1): registry logins, and many images at once.
+//! The ECR API (AWS JSON 1.1): registry logins, many images at once, and when they were pushed.
 
 use std::sync::Arc;
 
@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::super::http::{Request, Response, Service};
+use super::super::registry::Registry;
 use super::{ACCOUNT, AwsError, CANARY, Cloud, REGION, identified, sigv4};
 
 const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.";
@@ -45,17 +46,61 @@ impl Ecr {
 }
 
 impl Ecr {
-    fn images(&self, request: &Request) -> Result<Value, AwsError> {
+    /// What is asked for, by somebody who may do this.
+    fn asked(&self, request: &Request, action: &str) -> Result<Value, AwsError> {
         let known = sigv4::check(&self.0, request, "ecr")?;
-        let state = self.0.state();
-        if state.denied.contains("ecr:BatchGetImage") {
-            let message = format!(
-                "User: {} is not authorized to perform: ecr:BatchGetImage",
-                known.arn
-            );
+        if self.0.state().denied.contains(action) {
+            let message = format!("User: {} is not authorized to perform: {action}", known.arn);
             return Err(AwsError::new(400, "AccessDeniedException", message));
         }
-        let asked: Value = serde_json::from_slice(&request.body).unwrap();
+        Ok(serde_json::from_slice(&request.body).unwrap())
+    }
+
+    /// The registry of an account, if it has this repository.
+    fn registry(&self, account: &str, name: &str) -> Result<Arc<Registry>, AwsError> {
+        let registry = self.0.state().registries.get(account).cloned();
+        registry.filter(|registry| registry.has(name)).ok_or_else(|| {
+            let message = format!(
+                "The repository with name '{name}' does not exist in the registry with id '{account}'"
+            );
+            AwsError::new(400, "RepositoryNotFoundException", message)
+        })
+    }
+
+    /// When images were pushed (`DescribeImages`).
+    fn described(&self, request: &Request) -> Result<Value, AwsError> {
+        let asked = self.asked(request, "ecr:DescribeImages")?;
+        let account = asked["registryId"].as_str().unwrap_or(ACCOUNT);
+        let name = asked["repositoryName"].as_str().unwrap_or_default();
+        let manifests = self.registry(account, name)?.manifests(name);
+        let ids = asked["imageIds"].as_array().cloned().unwrap_or_default();
+        let mut images = Vec::new();
+        for id in ids {
+            let digest = id["imageDigest"].as_str().unwrap_or_default();
+            let Some(stored) = manifests.get(digest) else {
+                let message = format!("The image with imageId {{imageDigest:'{digest}'}} does not exist");
+                return Err(AwsError::new(400, "ImageNotFoundException", message));
+            };
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "AWS writes times as numbers with a fraction"
+            )]
+            let now = self.0.now() as f64;
+            let pushed = self.0.state().pushed.get(digest).copied().unwrap_or(now);
+            images.push(json!({
+                "registryId": account,
+                "repositoryName": name,
+                "imageDigest": digest,
+                "imageSizeInBytes": stored.bytes.len(),
+                "imagePushedAt": pushed,
+                "imageManifestMediaType": stored.media_type,
+            }));
+        }
+        Ok(json!({ "imageDetails": images }))
+    }
+
+    fn images(&self, request: &Request) -> Result<Value, AwsError> {
+        let asked = self.asked(request, "ecr:BatchGetImage")?;
         let ids = asked["imageIds"].as_array().cloned().unwrap_or_default();
         if ids.is_empty() || ids.len() > 100 {
             let message = "Invalid parameter at 'imageIds' failed to satisfy constraint: 'Member must have length less than or equal to 100'";
@@ -63,14 +108,7 @@ impl Ecr {
         }
         let account = asked["registryId"].as_str().unwrap_or(ACCOUNT);
         let name = asked["repositoryName"].as_str().unwrap_or_default();
-        let registry = state.registries.get(account).cloned();
-        drop(state);
-        let Some(registry) = registry.filter(|registry| registry.has(name)) else {
-            let message = format!(
-                "The repository with name '{name}' does not exist in the registry with id '{account}'"
-            );
-            return Err(AwsError::new(400, "RepositoryNotFoundException", message));
-        };
+        let registry = self.registry(account, name)?;
         let (manifests, tags) = (registry.manifests(name), registry.tags(name));
         let (mut images, mut failures) = (Vec::new(), Vec::new());
         for id in ids {
@@ -104,6 +142,7 @@ impl Service for Ecr {
         match request.header("x-amz-target").strip_prefix(TARGET) {
             Some("GetAuthorizationToken") => "GetAuthorizationToken",
             Some("BatchGetImage") => "BatchGetImage",
+            Some("DescribeImages") => "DescribeImages",
             _ => "other",
         }
     }
@@ -112,6 +151,7 @@ impl Service for Ecr {
         let answer = match self.operation(request) {
             "GetAuthorizationToken" => self.login(request),
             "BatchGetImage" => self.images(request),
+            "DescribeImages" => self.described(request),
             _ => Err(AwsError::new(
                 400,
                 "UnknownOperationException",

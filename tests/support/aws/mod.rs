@@ -1,5 +1,5 @@
-//! AWS as far as countersign speaks to it: STS, the ECR API, AWS Signer with its data plane, and GitHub's OIDC issuer;
-//! every signature they are sent is checked, every envelope they make is real.
+//! AWS as far as countersign speaks to it: STS, the ECR API, CodeBuild's records, AWS Signer with its data plane, and
+//! GitHub's OIDC issuer; every signature they are sent is checked, every envelope they make is real.
 //!
 //! Shapes follow the service models of botocore; error texts those that AWS documents. `tests/interop/` holds the
 //! answers to botocore itself.
@@ -18,6 +18,7 @@ use super::pki::{Authority, TlsAuthority};
 use super::proxy::Proxy;
 use super::registry::{Quirks, Registry};
 
+pub mod codebuild;
 pub mod ecr;
 pub mod oidc;
 pub mod signer;
@@ -85,6 +86,10 @@ pub struct State {
     pub revoked_profiles: BTreeMap<String, i64>,
     /// Certificates that are revoked, by the SHA-384 of what they sign (lower-case hex).
     pub revoked_certificates: BTreeSet<String>,
+    /// The records of builds, by `PROJECT:ID`.
+    pub builds: BTreeMap<String, serde_json::Value>,
+    /// When images were pushed, by digest, in seconds since 1970; those not named were pushed a moment ago.
+    pub pushed: BTreeMap<String, f64>,
     /// How signatures come out wrong.
     pub flaw: Option<signer::Flaw>,
     /// Quotas by operation: tokens a second, and how many at once.
@@ -181,11 +186,16 @@ impl Cloud {
     }
 
     /// Each service with the variable that moves it, and its real name.
-    fn services(self: &Arc<Self>) -> [(Arc<dyn Service>, &'static str, &'static str); 4] {
+    fn services(self: &Arc<Self>) -> [(Arc<dyn Service>, &'static str, &'static str); 5] {
         let cloud = || Arc::clone(self);
         [
             (Arc::new(sts::Sts(cloud())), "AWS_ENDPOINT_URL_STS", "sts"),
             (Arc::new(ecr::Ecr(cloud())), "AWS_ENDPOINT_URL_ECR", "api.ecr"),
+            (
+                Arc::new(codebuild::CodeBuild(cloud())),
+                "AWS_ENDPOINT_URL_CODEBUILD",
+                "codebuild",
+            ),
             (
                 Arc::new(signer::Signer::control(cloud())),
                 "AWS_ENDPOINT_URL_SIGNER",
@@ -271,6 +281,8 @@ impl State {
             revoked_jobs: BTreeSet::new(),
             revoked_profiles: BTreeMap::new(),
             revoked_certificates: BTreeSet::new(),
+            builds: BTreeMap::from([(codebuild::BUILD.to_owned(), codebuild::record(codebuild::BUILD))]),
+            pushed: BTreeMap::new(),
             flaw: None,
             quotas: BTreeMap::new(),
             providers: BTreeMap::new(),

@@ -162,7 +162,8 @@ pub(super) const BUILD_LEVEL_BELOW_MINIMUM: Entry = Entry {
     meaning: "The provenance and how it was made support a lower SLSA build level than the minimum asked for. The message \
               lists the reasons.",
     fix: "Sign in a separate job or reusable workflow whose credentials no build step can reach, on runners of the host, \
-          with claims from the host's own token.",
+          with claims from the host's own token. Where provenance is verified, name its `builder` too: a level says \
+          nothing of who built.",
 };
 
 pub(super) const SELF_HOSTED_RUNNER: Entry = Entry {
@@ -184,10 +185,12 @@ pub(super) const UNVERIFIED_CLAIMS: Entry = Entry {
     severity: "5.0",
     precision: Precision::High,
     title: "Parts of the provenance rest on the environment alone",
-    meaning: "Some fields were taken from variables that any step of the job can set, because there was no token of the \
-              host, or it could not be checked. The report lists which.",
+    meaning: "Some fields were taken from variables that any step of the job can set, because nobody else could be \
+              asked: there was no token of the host, or it could not be checked, or the build service's own record could \
+              not be read. The report lists which.",
     fix: "Give the job the permission to get an OIDC token (on GitHub `id-token: write`, on GitLab `id_tokens`), and make \
-          the issuer's keys reachable. On a server of your own name the issuer by `token-issuer`.",
+          the issuer's keys reachable. On a server of your own name the issuer by `token-issuer`. On CodeBuild let the \
+          role do `codebuild:BatchGetBuilds` on its project.",
 };
 
 pub(super) const UNBOUND: Entry = Entry {
@@ -197,12 +200,13 @@ pub(super) const UNBOUND: Entry = Entry {
     severity: "5.5",
     precision: Precision::High,
     title: "Nothing ties the image to the run that vouches for it",
-    meaning: "The provenance says that this run built the image, but the image itself shows no trace of it: no \
-              provenance by BuildKit that names the run, no label or annotation with its commit and repository. An error \
-              with `require-binding`.",
+    meaning: "The provenance says that this run built the image, but nothing shows it: no provenance by BuildKit that \
+              names the run, no label or annotation with its commit and repository, and no push that is known to have \
+              come after the run began. An error with `require-binding`.",
     fix: "Label the image with `org.opencontainers.image.revision` (the full commit) and \
           `org.opencontainers.image.source` (the repository's address), as docker/metadata-action does, or keep the build \
-          tool's own provenance in the index.",
+          tool's own provenance in the index. On CodeBuild the time of the push does, where the role may do \
+          `codebuild:BatchGetBuilds` and `ecr:DescribeImages`.",
 };
 
 pub(super) const CLAIMS_ENVIRONMENT_MISMATCH: Entry = Entry {
@@ -211,8 +215,9 @@ pub(super) const CLAIMS_ENVIRONMENT_MISMATCH: Entry = Entry {
     level: Level::Warning,
     severity: "5.0",
     precision: Precision::VeryHigh,
-    title: "The environment contradicts the host's token",
-    meaning: "A variable says something else than the verified token of the host. The token's value was used; but somebody \
+    title: "The environment contradicts the host's token or record",
+    meaning: "A variable says something else than the verified token of the host, or than the build service's own record. \
+              That other value was used; but somebody \
               or something in this job changed the variable.",
     fix: "Look for the step that sets the variable named in the message, and treat the job as suspect until you know why.",
 };

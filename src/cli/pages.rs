@@ -38,9 +38,13 @@ fn page(bytes: &[u8]) -> Page {
     }
 }
 
+/// The one input that is no flag: a command line begins with it.
+const COMMAND: &str = "The command that the action carries out; what it is to act on is `images`";
+
 /// The README's table of inputs.
 pub fn inputs_table() -> String {
-    let mut text = String::from("| input | default | meaning |\n|---|---|---|\n");
+    let mut text =
+        format!("| input | default | meaning |\n|---|---|---|\n| `command` | `run` | {COMMAND} |\n");
     for row in table::rows() {
         let Row {
             name, default, help, ..
@@ -64,7 +68,8 @@ pub fn exit_codes_table() -> String {
 
 /// The `inputs:` block of action.yml.
 pub fn action_inputs() -> String {
-    let mut text = String::from("inputs:\n  command:\n    description: \"The command; default: run\"\n");
+    let command = serde_json::Value::from(format!("{COMMAND}; default: run"));
+    let mut text = format!("inputs:\n  command:\n    description: {command}\n");
     for Row {
         name, default, help, ..
     } in table::rows()
@@ -78,7 +83,11 @@ pub fn action_inputs() -> String {
 
 /// The register of our own variables: each with its input and whether it is sensitive.
 pub fn variables_table() -> String {
-    let mut text = String::from("| variable | as an action | what it sets |\n|---|---|---|\n");
+    let mut text = format!(
+        "| variable | as an action | what it sets |\n|---|---|---|\n| `{}` | `{}` | {COMMAND} |\n",
+        variable("command"),
+        input("command")
+    );
     for Row { name, help, .. } in table::rows() {
         let _ = writeln!(
             text,

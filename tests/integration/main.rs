@@ -69,6 +69,8 @@ mod ratify;
 mod readme;
 mod registry;
 #[cfg(test)]
+mod release;
+#[cfg(test)]
 mod scratch;
 #[cfg(test)]
 mod tags;

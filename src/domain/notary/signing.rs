@@ -43,7 +43,7 @@ pub struct SigningAttributes {
 /// let attributes = SigningAttributes {
 ///     signing_time: Timestamp::from_unix(1_740_830_400),
 ///     expiry: None,
-///     agent: "countersign/0.1.0".to_owned(),
+///     agent: "countersign/1.0.0".to_owned(),
 /// };
 /// let unsigned = UnsignedJws::new(&payload, &attributes, KeySpec::P384);
 /// assert!(unsigned.signing_input().starts_with(b"eyJhbGciOiJFUzM4NCIs"));
@@ -113,7 +113,7 @@ mod tests {
         SigningAttributes {
             signing_time: "2025-03-01T12:00:00.5Z".parse().unwrap(),
             expiry: expiry.map(|text| text.parse().unwrap()),
-            agent: "countersign/0.1.0".to_owned(),
+            agent: "countersign/1.0.0".to_owned(),
         }
     }
 
@@ -156,7 +156,7 @@ mod tests {
                 Some("2025-03-01T12:00:00Z".parse().unwrap())
             );
             assert_eq!(intact.expiry(), expiry.map(|text| text.parse().unwrap()));
-            assert_eq!(intact.signing_agent().unwrap().raw(), "countersign/0.1.0");
+            assert_eq!(intact.signing_agent().unwrap().raw(), "countersign/1.0.0");
             assert_eq!(intact.signature_value(), signature);
         }
     }

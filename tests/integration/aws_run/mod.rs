@@ -21,6 +21,7 @@ mod counts;
 mod expected;
 mod faults;
 mod happy;
+mod hostile;
 mod identities;
 mod recorded;
 mod registries;

@@ -102,7 +102,8 @@ fn chain(choice: &KeyChoice, scene: &Scene<'_>) -> Result<Chain, Cause> {
                 path.display()
             ),
             hint: Some(
-                "sign something with `run --signer local` first, or give trust-policy and trust-store"
+                "nothing was signed with a local key by this user; to check what somebody else signed, give their \
+                 trust-policy and trust-store, which `trust` in the report of their run holds"
                     .to_owned(),
             ),
         });

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::base::failure::{Cause, Classified as _};
 use crate::base::foreign::quote;
+use crate::base::pages::address;
 use crate::cli::TrustFiles;
 use crate::domain::trust::expectation::Expectations;
 use crate::edge::ci::read_named;
@@ -23,8 +24,9 @@ fn read(path: &Path) -> Result<Expectations, Cause> {
             "could not use the expectations {}: {error}",
             quote(&path.to_string_lossy())
         ),
-        hint: Some(
-            "docs/guides/verifying.md shows the form, docs/schemas/expectations-1.json defines it".to_owned(),
-        ),
+        hint: Some(format!(
+            "{} shows the form",
+            address("docs/guides/verifying.md#attestations-and-what-you-expect-of-them")
+        )),
     })
 }

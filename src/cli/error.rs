@@ -3,6 +3,7 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::origin::Origins;
+use super::table;
 use crate::base::failure::{Class, Classified};
 use crate::base::foreign::{Foreign, quote};
 use crate::base::tree::DocumentError;
@@ -21,10 +22,12 @@ pub enum CliError {
         value: Option<Foreign>,
     },
     /// An argument that does not exist, or not for this command.
-    #[error("expected an argument of this command, found {}", argument.quote())]
+    #[error("expected an argument of {}, found {}", of_command(command.as_deref()), argument.quote())]
     Unknown {
         /// The argument.
         argument: Foreign,
+        /// The command; none where none was given before it.
+        command: Option<String>,
         /// One that was perhaps meant.
         nearest: Option<String>,
     },
@@ -115,10 +118,9 @@ impl Classified for CliError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Unknown { nearest, .. } | Self::Command { nearest, .. } => nearest
-                .as_ref()
-                .map(|nearest| format!("did you mean {nearest}?"))
-                .or_else(|| Some("`countersign help` lists what there is".to_owned())),
+            Self::Unknown { nearest, command, .. } => Some(meant(nearest.as_deref(), command.as_deref())),
+            Self::Command { nearest, .. } => Some(meant(nearest.as_deref(), None)),
+            Self::NotTaken { command, .. } => Some(meant(None, Some(command))),
             Self::NotYet { instead, .. } => instead.clone(),
             Self::Config {
                 problem: ConfigProblem::Authority { key, .. },
@@ -131,6 +133,19 @@ impl Classified for CliError {
     }
 }
 
+fn of_command(command: Option<&str>) -> &str {
+    command.unwrap_or("countersign")
+}
+
+/// What was perhaps meant, and where to look.
+fn meant(nearest: Option<&str>, command: Option<&str>) -> String {
+    let nearest = nearest.map_or_else(String::new, |nearest| format!("did you mean {nearest}? "));
+    match command {
+        Some(command) => format!("{nearest}`countersign {command} --help` lists what it takes"),
+        None => format!("{nearest}`countersign help` lists what there is"),
+    }
+}
+
 impl CliError {
     /// Nothing was asked.
     pub(super) fn no_command() -> Self {
@@ -140,8 +155,8 @@ impl CliError {
         }
     }
 
-    /// Translates what clap refused.
-    pub(super) fn of(error: &clap::Error, origins: &Origins) -> Self {
+    /// Translates what clap refused of a command's arguments; none where no command was given before them.
+    pub(super) fn of(error: &clap::Error, command: Option<&str>, origins: &Origins) -> Self {
         let text = |kind: ContextKind| match error.get(kind) {
             Some(ContextValue::String(text)) => Some(text.clone()),
             Some(ContextValue::Strings(texts)) => texts.first().cloned(),
@@ -149,10 +164,7 @@ impl CliError {
         };
         let argument = text(ContextKind::InvalidArg).unwrap_or_default();
         match error.kind() {
-            ErrorKind::UnknownArgument => Self::Unknown {
-                argument: Foreign::new(&argument),
-                nearest: text(ContextKind::SuggestedArg),
-            },
+            ErrorKind::UnknownArgument => unknown(&argument, command, text(ContextKind::SuggestedArg)),
             ErrorKind::InvalidSubcommand => Self::Command {
                 command: Foreign::new(text(ContextKind::InvalidSubcommand).unwrap_or_default()),
                 nearest: text(ContextKind::SuggestedSubcommand),
@@ -177,6 +189,23 @@ impl CliError {
                     .map(Foreign::new),
             },
         }
+    }
+}
+
+/// An argument that this command does not take: one of another command, or none at all.
+fn unknown(argument: &str, command: Option<&str>, nearest: Option<String>) -> CliError {
+    let is_built = |flag: &String| !flag.strip_prefix("--").is_some_and(table::is_later);
+    let elsewhere = argument.strip_prefix("--").filter(|name| table::is_known(name));
+    match (elsewhere, command) {
+        (Some(_), Some(command)) => CliError::NotTaken {
+            argument: argument.to_owned(),
+            command: command.to_owned(),
+        },
+        _ => CliError::Unknown {
+            argument: Foreign::new(argument),
+            command: command.map(str::to_owned),
+            nearest: nearest.filter(is_built),
+        },
     }
 }
 

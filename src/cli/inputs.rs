@@ -168,7 +168,8 @@ fn parse(
             if error.kind() == InvalidSubcommand && LATER_COMMANDS.contains(&word) {
                 return Err(later_command(word));
             }
-            Err(CliError::of(&error, origins))
+            let given = command.find_subcommand(word).filter(|sub| !sub.is_hide_set());
+            Err(CliError::of(&error, given.map(clap::Command::get_name), origins))
         }
     }
 }
@@ -200,7 +201,8 @@ impl Listener {
             Err(page) => return Ok(Invocation::page(page)),
         };
         self.refuse_later(&matches)?;
-        let cli = Cli::from_arg_matches(&matches).map_err(|error| CliError::of(&error, &self.origins))?;
+        let cli = Cli::from_arg_matches(&matches)
+            .map_err(|error| CliError::of(&error, Some(&self.name), &self.origins))?;
         settings(cli, self.origins, self.warnings)
     }
 

@@ -8,6 +8,7 @@ use super::origin::Origins;
 use super::settings::word;
 use super::words::{Overrides, SessionPolicy, SignerKind};
 use crate::base::arn::RoleArn;
+use crate::base::pages::address;
 use crate::domain::oci::RegistryHost;
 use crate::job::Issuer;
 
@@ -131,9 +132,10 @@ fn aws(args: AwsArgs, origins: &Origins) -> Result<AwsSettings, CliError> {
     if args.session_policy == SessionPolicy::Auto {
         return Err(CliError::NotYet {
             what: format!("{} auto", origins.spell("session-policy")),
-            instead: Some(
-                "give the role no more than it needs; docs/guides/aws.md has the policy".to_owned(),
-            ),
+            instead: Some(format!(
+                "give the role no more than it needs: {}",
+                address("docs/guides/aws.md#what-the-role-may-do")
+            )),
         });
     }
     if args.role_arn.is_none() && !args.role_chain.is_empty() {

@@ -146,9 +146,14 @@ pub(super) fn known_names() -> Vec<String> {
     names
 }
 
-/// The known name that a mistyped one is closest to, if any is close.
+/// Whether some command takes an input of this name today.
+pub(super) fn is_known(name: &str) -> bool {
+    rows().iter().any(|row| row.name == name)
+}
+
+/// The name of an input that works which a mistyped one is closest to, if any is close.
 pub(super) fn nearest(name: &str) -> Option<String> {
-    let names = known_names().into_iter();
+    let names = rows().into_iter().map(|row| row.name);
     let scored = names.map(|known| (distance(name, &known), known));
     scored
         .min()
@@ -215,5 +220,10 @@ mod tests {
         assert_eq!(nearest("ouput-dir").as_deref(), Some("output-dir"));
         assert_eq!(nearest("signing-profiel").as_deref(), Some("signing-profile"));
         assert_eq!(nearest("zzzzzzz"), None);
+        // Nor what does nothing yet.
+        let later = LATER_INPUTS.iter().flat_map(|(_, inputs)| inputs.iter());
+        for name in later {
+            assert_ne!(nearest(name).as_deref(), Some(*name));
+        }
     }
 }

@@ -80,17 +80,20 @@ impl<'a, O: Observer> Progress<'a, O> {
         let result = tokio::select! {
             biased;
             result = work => result,
-            signal = stopped => Err(unavailable(format!("stopped by {} before it was done", signal.name()))),
+            signal = stopped => Err(unavailable(format!("stopped by {} before it was done", signal.name()), "")),
             () = tokio::time::sleep(timeout) => {
-                Err(unavailable(format!("not done within {} s (input timeout)", timeout.as_secs_f64())))
+                let late = format!("not done within {} s (input timeout)", timeout.as_secs_f64());
+                Err(unavailable(late, ", and timeout may be longer"))
             }
         };
         result.map_err(|cause| self.failure(cause))
     }
 }
 
-fn unavailable(message: String) -> Cause {
-    let hint = Some("run the same command again; what is done already is kept".to_owned());
+fn unavailable(message: String, besides: &str) -> Cause {
+    let hint = Some(format!(
+        "run the same command again; what is done already is kept{besides}"
+    ));
     Cause {
         class: Class::Unavailable,
         message,

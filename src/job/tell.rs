@@ -120,12 +120,13 @@ pub(super) fn find_again(unit: &Unit, observed: &Observed, written: &[Digest]) -
         signature.or(attestation.map(attestation_obstacle))
     };
     for digest in written {
-        let (class, what) = match bad(digest) {
+        let (class, what, hint) = match bad(digest) {
             Some(None) => continue,
-            Some(Some(obstacle)) => (obstacle.class, obstacle.message),
+            Some(Some(obstacle)) => (obstacle.class, obstacle.message.clone(), fix(&obstacle)),
             None => (
                 Class::Unavailable,
                 "it was stored and is not listed when it is read back".to_owned(),
+                AGAIN.to_owned(),
             ),
         };
         let message = format!(
@@ -135,10 +136,28 @@ pub(super) fn find_again(unit: &Unit, observed: &Observed, written: &[Digest]) -
         return Err(Cause {
             class,
             message,
-            hint: Some("run the same command again; what is done already is kept".to_owned()),
+            hint: Some(hint),
         });
     }
     Ok(())
+}
+
+/// What to do where running again may help.
+const AGAIN: &str = "run the same command again; what is done already is kept";
+
+/// What to do about something that was stored and does not count: running again helps only where nobody said no.
+fn fix(obstacle: &Obstacle) -> String {
+    let rule = obstacle.rule;
+    match (obstacle.class, rule) {
+        (Class::Rejected | Class::Tampered, _)
+        | (_, Rule::RevocationUnknown | Rule::TooManyReferrers | Rule::SignatureUnsupported) => {
+            format!("{}: {}", rule.id(), rule.fix())
+        }
+        (Class::Refused, _) => {
+            "let this identity read what it stores, then run the same command again".to_owned()
+        }
+        _ => AGAIN.to_owned(),
+    }
 }
 
 /// What stands in the way of a unit, and what is only said.

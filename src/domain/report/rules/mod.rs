@@ -11,6 +11,7 @@ mod signatures;
 use std::fmt::Write as _;
 
 use super::Level;
+use crate::base::pages::address;
 use crate::domain::trust::Reason;
 use crate::domain::trust::expectation::Lack;
 
@@ -226,11 +227,7 @@ impl Rule {
 
 /// The page about a rule or notice, at this version of countersign.
 pub(super) fn help_uri(id: &str) -> String {
-    format!(
-        "{}/blob/v{}/docs/rules/{id}.md",
-        env!("CARGO_PKG_REPOSITORY"),
-        env!("CARGO_PKG_VERSION")
-    )
+    address(&format!("docs/rules/{id}.md"))
 }
 
 /// The page of a rule, as it stands in `docs/rules/`.

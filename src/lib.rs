@@ -10,18 +10,12 @@
 //! use std::collections::BTreeMap;
 //!
 //! use countersign::base::time::Timestamp;
-//! use countersign::domain::oci::Subject;
-//! use countersign::domain::trust::{
-//!     Applicable, Evidence, Outcome, Requirements, TrustPolicyDocument, TrustStore, examine,
-//! };
+//! use countersign::domain::trust::{Outcome, Question};
 //!
-//! /// Whether one signature admits an image; `scope` is its `registry/repository`.
-//! fn admits(
-//!     signature: &Evidence, image: &Subject, scope: &str, policies: &TrustPolicyDocument, store: &TrustStore, now: Timestamp,
-//! ) -> bool {
-//!     // "Skip", or no policy for the scope, admits nothing.
-//!     let Ok(Applicable::Judge(policy)) = policies.applicable(scope) else { return false };
-//!     let pending = examine(signature, image, policy, store, &Requirements::default(), now);
+//! /// Whether one signature admits an image.
+//! fn admits(question: &Question<'_>, now: Timestamp) -> bool {
+//!     // "Skip", no policy for the repository, or bytes of another digest: nothing is admitted.
+//!     let Ok(Some(pending)) = question.examine(now) else { return false };
 //!     // What AWS Signer has to be asked is in `pending.questions()`; what nobody answers stays unknown.
 //!     matches!(pending.conclude(&BTreeMap::new()), Outcome::Accepted(_))
 //! }

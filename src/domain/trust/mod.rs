@@ -36,6 +36,7 @@ mod obstacles;
 mod outcome;
 mod policy;
 mod policy_reader;
+mod question;
 mod scope;
 mod semver;
 mod store_name;
@@ -58,6 +59,7 @@ pub use outcome::{
 pub use policy::{
     Applicable, MemberError, PolicyError, PolicyWarning, SkipPolicy, TrustPolicy, TrustPolicyDocument,
 };
+pub use question::{Question, QuestionError};
 pub use scope::{RegistryScope, ScopeError, ScopedRepository};
 pub use semver::{Version, VersionError};
 pub use store_name::{StoreName, StoreNameError, StoreType};

@@ -90,12 +90,7 @@ pub fn client(network: &Network, addresses: &Addresses) -> Result<reqwest::Clien
         .no_proxy()
         .dns_resolver(Arc::new(addresses.clone()))
         .tls_certs_merge(embedded.chain(extra_roots(network)?));
-    let exempt = || {
-        network
-            .no_proxy
-            .as_deref()
-            .and_then(reqwest::NoProxy::from_string)
-    };
+    let exempt = || reqwest::NoProxy::from_string(&never_by_proxy(network.no_proxy.as_deref()));
     if let Some(address) = &network.https_proxy {
         addresses.expect_proxy(address)?;
         let proxy = reqwest::Proxy::https(address).map_err(|_| NetworkError::Proxy)?;
@@ -107,6 +102,14 @@ pub fn client(network: &Network, addresses: &Addresses) -> Result<reqwest::Clien
         builder = builder.proxy(proxy.no_proxy(exempt()));
     }
     builder.build().map_err(|_| NetworkError::Client)
+}
+
+/// What no proxy is asked for: what the user exempts, and the link-local addresses at which a machine of Amazon's or a
+/// container hands out its own credentials in plain text (Amazon ECS Developer Guide, "Task IAM role"; Amazon EC2 User
+/// Guide, "Access instance metadata"). A proxy has no way there, and is not to see them.
+fn never_by_proxy(no_proxy: Option<&str>) -> String {
+    let link_local = "169.254.0.0/16,fd00:ec2::/32";
+    no_proxy.map_or_else(|| link_local.to_owned(), |hosts| format!("{hosts},{link_local}"))
 }
 
 fn extra_roots(network: &Network) -> Result<Vec<reqwest::Certificate>, NetworkError> {
@@ -443,6 +446,15 @@ mod tests {
                 .unwrap()
                 .iter()
                 .all(IpAddr::is_loopback)
+        );
+    }
+
+    #[test]
+    fn a_proxy_never_sees_the_credentials_of_a_container() {
+        assert_eq!(never_by_proxy(None), "169.254.0.0/16,fd00:ec2::/32");
+        assert_eq!(
+            never_by_proxy(Some("registry.example.com")),
+            "registry.example.com,169.254.0.0/16,fd00:ec2::/32"
         );
     }
 

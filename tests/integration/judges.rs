@@ -77,6 +77,14 @@ fn refuse_in_the_end(world: &World, aws: &Aws) {
     before("codebuild", "BatchGetBuilds", 3, exhaust, "BatchGetBuilds");
 }
 
+/// Leaves a Statement for the in-toto Attestation Framework's own package (`tests/interop/statements.py`).
+pub(crate) fn keep_statement(bytes: &[u8]) {
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("statements");
+    std::fs::create_dir_all(&directory).unwrap();
+    let name = format!("{}.json", crate::scratch::hex(bytes));
+    std::fs::write(directory.join(name), bytes).unwrap();
+}
+
 /// botocore signs requests to AWS and parses its answers by AWS's own service models.
 #[test]
 fn botocore_accepts_every_answer() {

@@ -7,6 +7,8 @@ use countersign::domain::oci::MediaType;
 use serde_json::{Value, json};
 
 use super::{LATENCY, Stage};
+use crate::judges::keep_statement;
+use crate::scratch::{Layout, PROVENANCE};
 use crate::support::World;
 use crate::support::aws::CANARY;
 use crate::support::aws::oidc::{Publishes, Signs};
@@ -28,7 +30,9 @@ pub(super) fn statement(stage: &Stage) -> Value {
     let layer = found.next().unwrap();
     assert_eq!(found.next(), None);
     let blobs = stage.registry.blobs("web");
-    serde_json::from_slice(&blobs[layer["digest"].as_str().unwrap()]).unwrap()
+    let document = &blobs[layer["digest"].as_str().unwrap()];
+    keep_statement(document);
+    serde_json::from_slice(document).unwrap()
 }
 
 pub(super) fn rules(report: &Value) -> Vec<&str> {
@@ -436,6 +440,14 @@ fn a_gitlab_of_ones_own_vouches_once_it_is_named() {
     assert_eq!(build["builder"], format!("{issuer}/g/p/-/runners/12"));
     assert_eq!(build["variables"], json!(["CI_JOB_NAME"]));
     assert_eq!(build["level"]["supported"], 1);
+    let layout = Layout::read(&directory.path().join("web"));
+    // The demo's own is there as well.
+    for provenance in layout.referrers(&layout.image(), PROVENANCE) {
+        let builder = layout.json(&layout.layer(&provenance))["predicate"]["runDetails"]["builder"].clone();
+        if builder["id"] == build["builder"] {
+            keep_statement(layout.blob(&layout.layer(&provenance)));
+        }
+    }
     // The named issuer speaks for its own address; the variables name another.
     assert_eq!(
         rules(&report).iter().filter(|rule| **rule == "CSN036").count(),

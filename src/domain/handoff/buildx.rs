@@ -153,6 +153,21 @@ fn object<'a>(input: &'a Input<'_>, reading: &mut Reading) -> Option<Object<'a>>
     super::json_object(input, reading)
 }
 
+/// A build, or a set of them, that made no image: one for `type=local` or the cache alone leaves members of the tool.
+pub(super) fn is_without_image(input: &Input<'_>) -> bool {
+    let tools_alone = |object: &Object<'_>| {
+        let mut keys = object.members().map(|(key, _)| key).peekable();
+        keys.peek().is_some() && keys.all(is_of_tool)
+    };
+    input.object().is_some_and(|object| {
+        let mut members = object.members().peekable();
+        members.peek().is_some()
+            && members.all(|(key, member)| {
+                is_of_tool(key) || member.object().is_ok_and(|target| tools_alone(&target))
+            })
+    })
+}
+
 fn is_of_tool(key: &str) -> bool {
     key.starts_with("buildx.") || key.starts_with("depot.")
 }

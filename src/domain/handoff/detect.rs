@@ -185,6 +185,9 @@ fn unknown(input: &Input<'_>, reading: &mut Reading) {
     if input.hint.file == Some("metadata.json") && input.has(&["project_name", "tag", "version"]) {
         return reading.trouble(Spot::default(), Trouble::GoreleaserMetadata);
     }
+    if buildx::is_without_image(input) {
+        return reading.trouble(Spot::default(), Trouble::NothingPushed);
+    }
     if input
         .items()
         .is_some_and(|items| items.iter().all(|item| item.string().is_ok()))

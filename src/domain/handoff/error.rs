@@ -75,6 +75,9 @@ pub enum Trouble {
     /// Something else than a digest.
     #[error("expected a digest (sha256: and 64 lower-case hex digits), found {}", .0.quote())]
     Digest(Foreign),
+    /// A line of words, as logs have them; not shown, since it may be anything.
+    #[error("expected a reference alone on its line, found several words")]
+    Words,
     /// A bare digest among references.
     #[error("expected a reference as on the other lines, found the bare digest {}", .0.quote())]
     Mixed(Foreign),
@@ -136,6 +139,10 @@ impl Trouble {
                 "registries know lower-case repositories only; name the repository as it was pushed"
             }
             Self::Credentials => "give registry credentials by a docker login, never inside a reference",
+            Self::Words => {
+                "what a tool logs is no list; give what it writes for others to read, as with docker buildx \
+                 --metadata-file, ko --image-refs, skopeo --digestfile or oras --format json"
+            }
             Self::Mixed(_) => "give the bare digest apart, with digest and names",
             Self::ConfigDigest(_) => {
                 "take the digest that the push reported; docker calls the other one image id"

@@ -10,7 +10,9 @@ use crate::base::foreign::Foreign;
 pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
     for (line, words) in input.lines() {
         let spot = input.spot(line);
-        if name::is_digest_shaped(words) && !words.contains('@') {
+        if words.contains(char::is_whitespace) {
+            reading.trouble(spot, Trouble::Words);
+        } else if name::is_digest_shaped(words) && !words.contains('@') {
             reading.trouble(spot, Trouble::Mixed(Foreign::new(words)));
         } else {
             reading.image(words, None, Style::Typed, spot);

@@ -259,6 +259,75 @@ fn what_is_not_asked_for_is_not_shown() {
     );
 }
 
+/// What tools log is no list, whatever stands in it: crane's and ko's standard error, oras without a format.
+#[test]
+fn a_log_is_told_from_a_list() {
+    let digest = "sha256:58504b63d05f6f31414f6161b32d3607a074f3f27845540a0234682e1aa63815";
+    for log in [
+        format!("2026/11/24 02:15:54 pushed blob: {digest}"),
+        format!("2026/11/24 02:15:54 127.0.0.1:5000/team/app:1.4.2: digest: {digest} size: 401"),
+        format!("2026/11/24 02:11:31 Using base 127.0.0.1:5000/base:1@{digest} for example.com/team/cmd/app"),
+        "2026/11/24 02:11:31 Building example.com/team/cmd/app for linux/amd64".to_owned(),
+        "Pushed [registry] 127.0.0.1:5000/team/chart:1".to_owned(),
+        "Copying config done, PASSWORD=hunter2".to_owned(),
+    ] {
+        let cause = refused(&format!("r.example/web@{digest}\n{log}\n"));
+        let told = "line 2: expected a reference alone on its line, found several words";
+        assert!(cause.message.ends_with(told), "{log}: {}", cause.message);
+        assert!(
+            cause.hint.unwrap().starts_with("what a tool logs is no list"),
+            "{log}"
+        );
+    }
+}
+
+/// What lies beside a hand-off and is none: a layout that ko did not push, what oras pulled, one descriptor.
+#[test]
+fn what_tools_leave_besides_is_refused() {
+    for (text, told) in [
+        (
+            format!("../layout@{IDX}\n"),
+            "found the path of an OCI layout: \"../layout@sha256:",
+        ),
+        (
+            format!(r#"{{"reference":"@{IDX}","files":[]}}"#),
+            "found an object with the members \"reference\", \"files\"",
+        ),
+        (
+            format!(
+                r#"{{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"{IDX}","size":515}}"#
+            ),
+            "found an object with the members \"mediaType\", \"digest\", \"size\"",
+        ),
+    ] {
+        let cause = refused(&text);
+        assert!(cause.message.contains(told), "{text}: {}", cause.message);
+    }
+}
+
+/// buildx build and bake for `type=local`, or for the cache alone.
+#[test]
+fn a_build_without_image_is_said_to_have_pushed_none() {
+    let build =
+        r#"{"buildx.build.provenance":{"builder":{"id":""}},"buildx.build.ref":"r/r0/lddtaaav6ni90"}"#;
+    for text in [
+        build.to_owned(),
+        format!(r#"{{"assets":{build},"docs":{build}}}"#),
+    ] {
+        let cause = refused(&text);
+        assert_eq!(cause.message, "expected at least one pushed image, found none");
+        assert!(cause.hint.unwrap().contains("push the image"));
+    }
+    for other in [r#"{"assets":{}}"#, r#"{"buildx.build.ref":"r","else":1}"#, "{}"] {
+        assert!(
+            refused(other)
+                .message
+                .contains("expected JSON of a format that is known"),
+            "{other}"
+        );
+    }
+}
+
 #[test]
 fn forms_that_need_to_be_forced_are_read_then() {
     let forced = |text: &str| {

@@ -3,9 +3,9 @@
 use countersign::domain::oci::{Descriptor, Manifest, ManifestView, MediaType};
 use countersign::domain::provenance::attestation_manifest::{Attachment, CREATED, write};
 use countersign::domain::provenance::{Form, Kind};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::scratch::{Layout, NOTARY, Scratch};
+use crate::scratch::{Layout, NOTARY, Scratch, hex_of};
 
 const STATEMENT: &str = r#"{"_type":"https://in-toto.io/Statement/v1"}"#;
 
@@ -36,6 +36,43 @@ fn trivy_opens_our_bills_of_materials() {
         if takes {
             assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
             assert_eq!(manifest["layers"][0]["mediaType"], artifact);
+        }
+    }
+}
+
+/// The same after a run: Trivy asks for the referrers of what was named, here the index, takes the first of a type, and
+/// reads its one layer as the bill of materials itself.
+#[test]
+fn trivy_finds_one_bill_of_materials_of_each_type_on_the_index() {
+    let scratch = Scratch::new();
+    scratch.unsigned("demo");
+    for (round, name) in ["web", "web2"].into_iter().enumerate() {
+        let spdx = format!(
+            r#"{{"spdxVersion":"SPDX-2.3","name":"{name}","SPDXID":"SPDXRef-DOCUMENT","dataLicense":"CC0-1.0","documentNamespace":"https://example.com/{name}","creationInfo":{{"created":"2026-01-01T00:00:00Z","creators":["Tool: x"]}}}}"#
+        );
+        let cyclonedx = format!(
+            r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","serialNumber":"urn:uuid:3e671687-395b-41f5-a30f-a58921a69b7{round}"}}"#
+        );
+        let written = [
+            ("application/spdx+json", "bom.spdx.json", spdx),
+            ("application/vnd.cyclonedx+json", "bom.cdx.json", cyclonedx),
+        ];
+        for (_, file, text) in &written {
+            std::fs::write(scratch.path(file), text).unwrap();
+        }
+        let lines = ["--attest=spdx=bom.spdx.json", "--attest=cyclonedx=bom.cdx.json"];
+        scratch.sign(0, "oci:demo:1.0", &lines);
+        let layout = Layout::read(&scratch.path("demo"));
+        assert!(layout.json(&layout.image())["manifests"].is_array(), "an index");
+        for (kind, _, text) in written {
+            // One, also where a newer one took its place.
+            let bom = layout.referrer(&layout.image(), kind);
+            let layers = layout.json(&bom)["layers"].clone();
+            assert_eq!(
+                (layers.as_array().unwrap().len(), &layers[0]["mediaType"]),
+                (1, &kind.into())
+            );
+            assert_eq!(layout.blob(&layout.layer(&bom)), text.as_bytes());
         }
     }
 }
@@ -95,33 +132,62 @@ fn registries_and_gh_do_not_stumble() {
 
 /// `nirmata/kyverno-notation-verifier`, `verifier/verify.go`: of the exact artifact type *every* referrer has to have
 /// exactly one layer, plain, of at most 10,000,000 bytes, a JSON object at its root, and a Notary signature of its own.
+/// Kyverno itself, `pkg/image/verifiers/cpol/notary`, takes the first of the type, and fails above 50 referrers.
 #[test]
 fn kyverno_notation_aws_would_take_what_a_run_leaves() {
     let scratch = Scratch::new();
     scratch.unsigned("demo");
-    std::fs::write(
-        scratch.path("vuln.json"),
-        r#"{"scanner":{"uri":"pkg:x/trivy","result":[]},"metadata":{}}"#,
-    )
-    .unwrap();
-    scratch.sign(0, "oci:demo:1.0", &["--attest=vuln=vuln.json"]);
-    // Twice: a second of the same type would be one that every reader has to like too.
-    scratch.sign(0, "oci:demo:1.0", &["--attest=vuln=vuln.json"]);
-    let layout = Layout::read(&scratch.path("demo"));
-    for kind in [Kind::Provenance, Kind::Vuln] {
-        let attestation = layout.referrer(&layout.image(), kind.artifact_type().as_str());
-        let manifest = layout.json(&attestation);
-        assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
-        assert_eq!(manifest["layers"][0]["mediaType"], "application/vnd.in-toto+json");
-        assert!(manifest["layers"][0]["size"].as_u64().unwrap() <= 10_000_000);
-        let document = layout.json(&layout.layer(&attestation));
-        assert_eq!(document["predicateType"], kind.predicate_type());
-        // The binding that its conditions can ask for: {{ subject[].digest.sha256 }} holds the image.
-        let subjects = document["subject"].as_array().unwrap().iter();
-        let mut digests = subjects.map(|subject| subject["digest"]["sha256"].clone());
-        assert!(digests.any(|digest| digest == layout.image()));
-        let signature = layout.json(&layout.referrer(&attestation, NOTARY));
-        assert_eq!(signature["config"]["mediaType"], NOTARY);
-        assert_eq!(signature["layers"].as_array().unwrap().len(), 1);
+    let report = |uri: &str| {
+        let text = json!({"scanner": {"uri": uri, "result": []}, "metadata": {}}).to_string();
+        std::fs::write(scratch.path("vuln.json"), text).unwrap();
+    };
+    // The same twice, and a newer one: a second of a type would be one that every reader has to like too.
+    for uri in ["pkg:x/trivy", "pkg:x/trivy", "pkg:x/grype"] {
+        report(uri);
+        scratch.sign(0, "oci:demo:1.0", &["--attest=vuln=vuln.json"]);
+        let layout = Layout::read(&scratch.path("demo"));
+        for kind in [Kind::Provenance, Kind::Vuln] {
+            taken(&layout, kind);
+        }
+        let vuln = layout.referrer(&layout.image(), Kind::Vuln.artifact_type().as_str());
+        let document = layout.json(&layout.layer(&vuln));
+        assert_eq!(document["predicate"]["scanner"]["uri"], uri);
+        let direct = layout.entries().iter().filter(|entry| {
+            let subject = &layout.json(&hex_of(entry))["subject"]["digest"];
+            *subject == format!("sha256:{}", layout.image())
+        });
+        assert_eq!(direct.count(), 3, "a signature and two attestations");
     }
+}
+
+fn taken(layout: &Layout, kind: Kind) {
+    let attestation = layout.referrer(&layout.image(), kind.artifact_type().as_str());
+    let manifest = layout.json(&attestation);
+    assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
+    let layer = &manifest["layers"][0];
+    // Neither compressed nor too large.
+    assert_eq!(layer["mediaType"], "application/vnd.in-toto+json");
+    let bytes = layout.blob(&layout.layer(&attestation));
+    assert!(bytes.len() <= 10_000_000 && layer["size"] == bytes.len());
+    let document = layout.json(&layout.layer(&attestation));
+    assert!(document.is_object());
+    assert_eq!(document["predicateType"], kind.predicate_type());
+    // The binding that its conditions can ask for: {{ subject[].digest.sha256 }} holds the image, and what it lists.
+    let subjects = document["subject"].as_array().unwrap().iter();
+    let digests: Vec<&str> = subjects
+        .map(|subject| subject["digest"]["sha256"].as_str().unwrap())
+        .collect();
+    let children = layout.json(&layout.image())["manifests"].clone();
+    let children = children.as_array().unwrap().iter().map(hex_of);
+    for image in children.chain([layout.image()]) {
+        assert!(digests.contains(&image.as_str()), "{image}: {digests:?}");
+    }
+    // Its own signature, one, over its very descriptor.
+    let signature = layout.json(&layout.referrer(&attestation, NOTARY));
+    assert_eq!(signature["config"]["mediaType"], NOTARY);
+    assert_eq!(signature["layers"].as_array().unwrap().len(), 1);
+    let entry = layout.entries().iter().find(|entry| hex_of(entry) == attestation);
+    assert_eq!(signature["subject"]["size"], entry.unwrap()["size"]);
+    // Who selects goes by the list alone.
+    assert_eq!(entry.unwrap()["artifactType"], kind.artifact_type().as_str());
 }

@@ -171,8 +171,9 @@ async fn descend(
             let manifest = manifest.map_err(|error| Cause::of(&error))?;
             let subject = Subject::of(root.place().clone(), &manifest);
             let mut unit = Unit::new(subject.clone(), &manifest, subject.to_string(), false);
+            let platform = child.platform.as_ref().filter(|_| is_platform(child));
             unit.platforms
-                .extend(child.platform.as_ref().map(crate::domain::oci::Platform::name));
+                .extend(platform.map(crate::domain::oci::Platform::name));
             units.push(unit);
             next.push(manifest);
         }

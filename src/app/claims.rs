@@ -77,7 +77,7 @@ fn by_host(
     }
     let issuer = named.or_else(|| scene.host.issuer(scene.environment));
     match (claimed.cloned(), issuer) {
-        _ if !scene.host.has_tokens() => fallback.attach("this host gives no identity token"),
+        _ if !scene.host.has_tokens() => fallback.attach(scene.host.silence()),
         (None, _) => fallback.attach("the job has no identity token"),
         (Some(_), None) => {
             let name = origins.spell("token-issuer");

@@ -122,6 +122,12 @@ fn session_name(scene: &Scene<'_>) -> SessionName {
         ),
         Host::GitLab => format!("countersign-{}", get("CI_JOB_ID")),
         Host::CodeBuild => format!("countersign-{}", get("CODEBUILD_BUILD_ID")),
+        Host::Bitbucket => format!(
+            "countersign-{}-{}",
+            get("BITBUCKET_BUILD_NUMBER"),
+            get("BITBUCKET_REPO_FULL_NAME")
+        ),
+        Host::Jenkins => format!("countersign-{}", get("BUILD_TAG")),
         Host::Terminal => "countersign".to_owned(),
     })
 }

@@ -16,7 +16,9 @@ pub(super) enum Heeded {
 pub(super) fn listen(argv: Vec<OsString>, environment: &Environment, host: Host) -> Result<Heeded, Cause> {
     let naming = match host {
         Host::GitHub => Naming::Inputs,
-        Host::GitLab | Host::CodeBuild | Host::Terminal => Naming::Variables,
+        Host::GitLab | Host::CodeBuild | Host::Bitbucket | Host::Jenkins | Host::Terminal => {
+            Naming::Variables
+        }
     };
     let here = match naming {
         Naming::Inputs => Paths::of(environment).map(|paths| paths.in_inputs(environment.variables())),

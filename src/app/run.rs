@@ -68,7 +68,9 @@ pub(super) async fn work(
         authority: settings.task.authority.clone(),
         surroundings: match scene.host {
             Host::Terminal => Surroundings::Terminal,
-            Host::GitHub | Host::GitLab | Host::CodeBuild => Surroundings::Ci,
+            Host::GitHub | Host::GitLab | Host::CodeBuild | Host::Bitbucket | Host::Jenkins => {
+                Surroundings::Ci
+            }
         },
     };
     let backends = watch.backends(&services);

@@ -55,6 +55,8 @@ fn the_pages_of_build_types_list_every_field_and_its_source() {
         (Host::GitHub, "github-event"),
         (Host::GitLab, "gitlab-job"),
         (Host::CodeBuild, "codebuild"),
+        (Host::Bitbucket, "bitbucket-step"),
+        (Host::Jenkins, "jenkins"),
     ] {
         let path = in_repository(&format!("docs/buildtypes/{page}.md"));
         let text = std::fs::read_to_string(&path).unwrap();

@@ -453,3 +453,121 @@ fn codebuild_signs_only_what_succeeded() {
             .exists()
     );
 }
+
+/// The provenance that a run left in the layout, and its report.
+fn attested(runner: &Runner, variables: &[(&str, &str)]) -> (serde_json::Value, serde_json::Value) {
+    let mut all = vec![("COUNTERSIGN_SIGNER", "local")];
+    all.extend(variables);
+    let ended = runner.call(&["run", "oci:web:1.0"], &all);
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    let downloaded = runner.call(&["download", "oci:web:1.0", "--to=got"], &all);
+    assert!(downloaded.status.success(), "{downloaded:?}");
+    let files = fs::read_dir(runner.path("workspace/got")).unwrap();
+    let read = files.map(|file| fs::read(file.unwrap().path()).unwrap());
+    let statements = read.filter_map(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).ok());
+    let ours = statements.filter(|statement| {
+        let builder = &statement["predicate"]["runDetails"]["builder"]["id"];
+        builder.as_str().is_some_and(|id| id.ends_with("#environment"))
+    });
+    let ours: Vec<_> = ours.collect();
+    assert_eq!(ours.len(), 1, "{ours:?}");
+    assert!(runner.path("workspace/countersign-report/junit.xml").is_file());
+    let outputs = runner.read("workspace/countersign-report/countersign.env");
+    assert!(outputs.contains("VERDICT="), "{outputs}");
+    let report = runner.read("workspace/countersign-report/report.json");
+    (
+        ours[0]["predicate"].clone(),
+        serde_json::from_str(&report).unwrap(),
+    )
+}
+
+/// Whether the report says that nobody vouches for the build, and why.
+fn assert_unvouched(report: &serde_json::Value, because: &str) {
+    assert_eq!(report["build"]["because"], because, "{report}");
+    assert_eq!(report["build"]["level"]["supported"], 1);
+    let findings = report["findings"].as_array().unwrap();
+    let told = findings
+        .iter()
+        .find(|finding| finding["rule"] == "CSN034")
+        .unwrap();
+    assert!(
+        told["expected"]
+            .as_str()
+            .unwrap()
+            .contains("builder-id and source"),
+        "{told}"
+    );
+}
+
+#[test]
+fn bitbucket_is_told_by_its_variables_and_says_that_nobody_vouches() {
+    let runner = Runner::new();
+    let (predicate, report) = attested(
+        &runner,
+        &[
+            ("BITBUCKET_PIPELINE_UUID", "{1f0c}"),
+            ("BITBUCKET_STEP_UUID", "{2a1d}"),
+            (
+                "BITBUCKET_GIT_HTTP_ORIGIN",
+                "https://u:hush@bitbucket.org/octo/web",
+            ),
+            ("BITBUCKET_REPO_FULL_NAME", "octo/web"),
+            ("BITBUCKET_TAG", "v1"),
+            ("BITBUCKET_COMMIT", COMMIT),
+            ("BITBUCKET_BUILD_NUMBER", "7"),
+            ("BITBUCKET_STEP_OIDC_TOKEN", "eyJoIjoxfQ.e30.c2ln"),
+        ],
+    );
+    assert_unvouched(&report, "this host's identity token names neither commit nor ref");
+    let definition = &predicate["buildDefinition"];
+    assert_eq!(
+        definition["externalParameters"],
+        serde_json::json!({ "source": "https://bitbucket.org/octo/web", "tag": "v1" })
+    );
+    assert_eq!(definition["internalParameters"]["stepUuid"], "{2a1d}");
+    assert_eq!(
+        definition["resolvedDependencies"][0]["digest"]["gitCommit"],
+        COMMIT
+    );
+    let invocation = &predicate["runDetails"]["metadata"]["invocationId"];
+    assert_eq!(invocation, "https://bitbucket.org/octo/web/pipelines/results/7");
+    assert!(!report.to_string().contains("eyJoIjoxfQ") && !predicate.to_string().contains("hush"));
+}
+
+#[test]
+fn jenkins_is_told_by_its_variables_and_says_that_nobody_vouches() {
+    let runner = Runner::new();
+    let jenkins = [
+        ("JENKINS_URL", "https://ci.example/"),
+        ("BUILD_TAG", "jenkins-team-web-7"),
+        ("BUILD_URL", "https://ci.example/job/team/job/web/7/"),
+        ("JOB_NAME", "team/web"),
+        ("NODE_NAME", "linux-1"),
+        ("GIT_URL", "git@github.com:octo/web.git"),
+        ("GIT_COMMIT", COMMIT),
+        ("GIT_BRANCH", "origin/main"),
+    ];
+    let (predicate, report) = attested(&runner, &jenkins);
+    assert_unvouched(&report, "this host gives no identity token");
+    assert_eq!(
+        predicate["buildDefinition"]["externalParameters"],
+        serde_json::json!({ "jenkins": "https://ci.example", "job": "team/web", "branch": "origin/main",
+            "source": "ssh://github.com/octo/web.git" })
+    );
+    assert_eq!(
+        predicate["buildDefinition"]["resolvedDependencies"][0]["uri"],
+        format!("git+ssh://github.com/octo/web.git@{COMMIT}")
+    );
+    // Without a commit the host does not say enough, and a person has to.
+    let lacking: Vec<_> = jenkins
+        .into_iter()
+        .filter(|(name, _)| *name != "GIT_COMMIT")
+        .collect();
+    let ended = runner.call(&["run", "--signer=local", "oci:web:1.0"], &lacking);
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    let words = String::from_utf8(ended.stdout).unwrap();
+    assert!(
+        words.contains("this host's variables do not say enough of the build"),
+        "{words}"
+    );
+}

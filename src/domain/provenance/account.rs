@@ -109,6 +109,15 @@ impl Account {
         }
     }
 
+    /// The same, with what would vouch for it.
+    #[must_use]
+    pub fn wanting(self, wanted: impl Into<String>) -> Self {
+        Self {
+            wanted: Some(wanted.into()),
+            ..self
+        }
+    }
+
     /// Whether an issuer's signature stands behind it.
     pub const fn is_verified(&self) -> bool {
         matches!(self.voucher, Voucher::Issuer(_))

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::Environment;
 use crate::base::foreign::Foreign;
 use crate::domain::provenance::{
-    Account, BuildFacts, Contradiction, Parameter, Parameters, Runner, Voucher, Witness,
+    Account, BuildFacts, Contradiction, Parameter, Parameters, Runner, Source, Voucher, Witness,
 };
 
 /// One fact: which claim says it, which variable, and where it stands in the predicate; the tables of
@@ -172,6 +172,26 @@ pub(super) fn map<const N: usize>(parameters: [(&str, Option<Parameter>); N]) ->
     set.collect()
 }
 
+/// What would vouch for a build where the host has nothing that does.
+pub(super) const TYPED: &str =
+    "a host that vouches for its builds, or builder-id and source by whoever answers for them";
+
+/// A repository at a commit, whose name has to be a full one.
+pub(super) fn committed(repository: &str, commit: &str) -> Option<Source> {
+    let source = format!("{repository}@{commit}").parse::<Source>().ok()?;
+    source.commit().is_some().then_some(source)
+}
+
+/// The address of a Git repository without user and password; `user@host:path` is SSH (git-clone, "Git URLs").
+pub(super) fn repository(text: &str) -> Option<String> {
+    if let Some(url) = url(text) {
+        return Some(url);
+    }
+    let (_, rest) = text.split_once('@')?;
+    let (host, path) = rest.split_once(':')?;
+    url(&format!("ssh://{host}/{}", path.trim_start_matches('/')))
+}
+
 /// An address without user and password, which have no place in a document that anyone can read.
 pub(super) fn url(text: &str) -> Option<String> {
     let mut url = url::Url::parse(text).ok()?;
@@ -194,6 +214,24 @@ mod tests {
             Some("https://git.example/g/p.git")
         );
         assert_eq!(url("no address"), None);
+    }
+
+    #[test]
+    fn a_repository_may_be_written_as_ssh_has_it() {
+        let of = |text: &str| repository(text);
+        assert_eq!(
+            of("git@h.example:g/p.git").as_deref(),
+            Some("ssh://h.example/g/p.git")
+        );
+        assert_eq!(of("u:p@h.example:/g/p").as_deref(), Some("ssh://h.example/g/p"));
+        assert_eq!(
+            of("https://u:p@h.example/g").as_deref(),
+            Some("https://h.example/g")
+        );
+        assert_eq!(
+            (of("/srv/p.git"), of("git@h.example"), of("")),
+            (None, None, None)
+        );
     }
 
     #[test]

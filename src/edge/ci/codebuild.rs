@@ -6,7 +6,7 @@ use super::build::{self, Fact, Said};
 use super::{Environment, Standing};
 use crate::base::foreign::quote;
 use crate::base::time::Timestamp;
-use crate::domain::provenance::{Account, BuildFacts, BuildRecord, Dependency, Runner, Source, Witness};
+use crate::domain::provenance::{Account, BuildFacts, BuildRecord, Dependency, Runner, Witness};
 
 const BUILD_TYPE: &str =
     "https://github.com/countersign/countersign/blob/buildtypes-v1/docs/buildtypes/codebuild.md";
@@ -91,8 +91,7 @@ pub(super) fn account(environment: &Environment, record: Option<&BuildRecord>) -
     let project = project(&arn)?;
     let repository = build::url(&said.text("source.location")?)?;
     let commit = said.text("resolvedSourceVersion")?;
-    let source = format!("{repository}@{commit}").parse::<Source>();
-    let source = source.ok().filter(|source| source.commit().is_some())?;
+    let source = build::committed(&repository, &commit)?;
     let version = said.text("sourceVersion").unwrap_or_else(|| commit.clone());
     let builder = record.map_or(BUILDER, |_| project.as_str()).parse().ok()?;
     let base = BuildFacts::manual(builder, source);

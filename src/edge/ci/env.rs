@@ -77,6 +77,36 @@ pub const REGISTER: &[Variable] = &[
         "`true`: the services' addresses with IPv6",
     ),
     shown("AWS_USE_FIPS_ENDPOINT", "`true`: the services' FIPS addresses"),
+    shown("BITBUCKET_BRANCH", "Bitbucket: for the provenance"),
+    shown(
+        "BITBUCKET_BUILD_NUMBER",
+        "Bitbucket: for the provenance, and in the name of a role's session",
+    ),
+    shown(
+        "BITBUCKET_CLONE_DIR",
+        "Bitbucket's workspace: files that name images are read below it",
+    ),
+    shown("BITBUCKET_COMMIT", "Bitbucket: for the provenance"),
+    shown(
+        "BITBUCKET_GIT_HTTP_ORIGIN",
+        "Bitbucket: for the provenance, without user and password",
+    ),
+    shown(
+        "BITBUCKET_PIPELINE_UUID",
+        "set by Bitbucket Pipelines: this is a step; for the provenance",
+    ),
+    shown("BITBUCKET_PR_ID", "Bitbucket: for the provenance"),
+    shown(
+        "BITBUCKET_REPO_FULL_NAME",
+        "Bitbucket: for the provenance, and in the name of a role's session",
+    ),
+    shown("BITBUCKET_STEP_UUID", "Bitbucket: for the provenance"),
+    shown("BITBUCKET_TAG", "Bitbucket: for the provenance"),
+    shown(
+        "BUILD_TAG",
+        "set by Jenkins: this is a build; names the session of a role",
+    ),
+    shown("BUILD_URL", "Jenkins: for the provenance"),
     shown("CI_COMMIT_REF_NAME", "GitLab: for the provenance"),
     shown("CI_COMMIT_REF_PROTECTED", "GitLab: for the provenance"),
     shown("CI_COMMIT_SHA", "GitLab: for the provenance"),
@@ -178,9 +208,21 @@ pub const REGISTER: &[Variable] = &[
         "GitHub's workspace: where relative paths begin, and files that name images are read below it",
     ),
     shown("GITLAB_CI", "`true` on GitLab CI/CD"),
+    shown("GIT_BRANCH", "Jenkins: for the provenance"),
+    shown("GIT_COMMIT", "Jenkins: for the provenance"),
+    shown(
+        "GIT_URL",
+        "Jenkins: for the provenance, without user and password",
+    ),
     shown("HOME", "the user's directory, where no XDG directory is set"),
     hidden("HTTPS_PROXY", "the proxy for `https:` addresses"),
     hidden("HTTP_PROXY", "the proxy for `http:` addresses"),
+    shown(
+        "JENKINS_URL",
+        "set by Jenkins: this is a build; for the provenance",
+    ),
+    shown("JOB_NAME", "Jenkins: for the provenance"),
+    shown("NODE_NAME", "Jenkins: for the provenance"),
     shown(
         "NOTATION_CONFIG",
         "Notation's configuration directory, read only where `trust-policy` or `trust-store` is `notation`",
@@ -204,6 +246,10 @@ pub const REGISTER: &[Variable] = &[
         "a PEM file of certificate roots besides the embedded ones",
     ),
     shown("TERM", "`dumb`: no colours and no progress line"),
+    shown(
+        "WORKSPACE",
+        "Jenkins' workspace: files that name images are read below it",
+    ),
     shown(
         "XDG_CONFIG_HOME",
         "where Notation's configuration directory is, where `NOTATION_CONFIG` does not say",

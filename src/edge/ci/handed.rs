@@ -42,6 +42,8 @@ impl Room {
             Host::GitHub => &["GITHUB_WORKSPACE", "RUNNER_TEMP"],
             Host::GitLab => &["CI_PROJECT_DIR"],
             Host::CodeBuild => &["CODEBUILD_SRC_DIR"],
+            Host::Bitbucket => &["BITBUCKET_CLONE_DIR"],
+            Host::Jenkins => &["WORKSPACE"],
             Host::Terminal => &[],
         };
         let named = names.iter().filter_map(|name| environment.get(name));

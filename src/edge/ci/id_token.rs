@@ -1,6 +1,7 @@
 //! Identity tokens of CI jobs, and secrets that inputs name: by variable or by file, never by value.
 //!
-//! Sources: GitHub, "OIDC reference", "Methods for requesting the OIDC token"; GitLab, "ID token authentication".
+//! Sources: GitHub, "OIDC reference", "Methods for requesting the OIDC token"; GitLab, "ID token authentication"; Bitbucket
+//! Cloud, "Integrate Pipelines with resource servers using OIDC".
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +18,10 @@ use crate::base::secret::Secret;
 
 /// The variable that GitLab and others put the token into, unless told otherwise.
 const VARIABLE: &str = "AWS_ID_TOKEN";
+
+/// The one that Bitbucket puts it into, where a step says `oidc: true` (Bitbucket Cloud, "Integrate Pipelines with
+/// resource servers using OIDC").
+const BITBUCKET: &str = "BITBUCKET_STEP_OIDC_TOKEN";
 
 /// Attempts to get a token from GitHub (ours).
 const ATTEMPTS: u32 = 4;
@@ -94,6 +99,7 @@ impl Classified for IdTokenError {
             Self::NoPermission(Host::GitLab) => {
                 "add to the job: id_tokens: { AWS_ID_TOKEN: { aud: sts.amazonaws.com } }"
             }
+            Self::NoPermission(Host::Bitbucket) => "add to the step: oidc: true",
             Self::NoPermission(_) => "set AWS_ID_TOKEN, or name a variable or file with id-token",
             Self::Nothing => "give the name of the variable, or the path of the file; never the token itself",
             Self::Address | Self::Service(_) => return None,
@@ -124,9 +130,13 @@ impl IdTokenSource {
                 request_token: Secret::new(token.to_owned()),
             }));
         }
-        match env::named(VARIABLE) {
-            Some(_) => Ok(Some(Self::Named(VARIABLE.to_owned()))),
-            None if host == Host::GitLab => Err(IdTokenError::NoPermission(host)),
+        let usual: &[&str] = match host {
+            Host::Bitbucket => &[VARIABLE, BITBUCKET],
+            _ => &[VARIABLE],
+        };
+        match usual.iter().find(|name| env::named(name).is_some()) {
+            Some(name) => Ok(Some(Self::Named((*name).to_owned()))),
+            None if matches!(host, Host::GitLab | Host::Bitbucket) => Err(IdTokenError::NoPermission(host)),
             None => Ok(None),
         }
     }

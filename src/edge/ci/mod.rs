@@ -3,7 +3,8 @@
 //! For: telling hosts apart by data, reading the environment once, printing so that nothing foreign becomes a
 //! command, and the files of a report.
 //! Not for: deciding what is printed; `domain/report` renders, `app/` chooses.
-//! Speaks: the variables and log commands of GitHub Actions, GitLab CI/CD and AWS CodeBuild; XDG directories.
+//! Speaks: the variables and log commands of GitHub Actions, GitLab CI/CD and AWS CodeBuild; the variables of Bitbucket
+//! Pipelines and Jenkins; XDG directories.
 //!
 //! ```
 //! use countersign::edge::ci::{Environment, Host};
@@ -11,6 +12,7 @@
 //! assert_eq!(Host::detect(&environment), Host::GitHub);
 //! ```
 
+mod bitbucket;
 mod build;
 mod codebuild;
 mod env;
@@ -19,6 +21,7 @@ mod github;
 mod gitlab;
 mod handed;
 mod id_token;
+mod jenkins;
 mod output_dir;
 mod paths;
 mod publish;
@@ -50,6 +53,10 @@ pub enum Host {
     GitLab,
     /// AWS CodeBuild.
     CodeBuild,
+    /// Bitbucket Pipelines.
+    Bitbucket,
+    /// Jenkins.
+    Jenkins,
     /// Anything else.
     Terminal,
 }
@@ -57,7 +64,8 @@ pub enum Host {
 impl Host {
     /// Tells the host by what it sets: `GITHUB_ACTIONS` (GitHub, "Default environment variables"), `GITLAB_CI`
     /// (GitLab, "Predefined CI/CD variables"), `CODEBUILD_BUILD_ARN` (AWS `CodeBuild`, "Environment variables in build
-    /// environments").
+    /// environments"), `BITBUCKET_PIPELINE_UUID` (Bitbucket Cloud, "Variables and secrets"), `BUILD_TAG` with `JENKINS_URL`
+    /// (Jenkins, "Using a Jenkinsfile").
     pub fn detect(environment: &Environment) -> Self {
         if environment.get("GITHUB_ACTIONS") == Some("true") {
             Self::GitHub
@@ -65,6 +73,10 @@ impl Host {
             Self::GitLab
         } else if environment.get("CODEBUILD_BUILD_ARN").is_some() {
             Self::CodeBuild
+        } else if bitbucket::is_here(environment) {
+            Self::Bitbucket
+        } else if jenkins::is_here(environment) {
+            Self::Jenkins
         } else {
             Self::Terminal
         }
@@ -80,7 +92,7 @@ impl Host {
         match self {
             Self::GitHub => github::standing(environment),
             Self::CodeBuild => codebuild::standing(environment),
-            Self::GitLab | Self::Terminal => Standing::Trusted,
+            Self::GitLab | Self::Bitbucket | Self::Jenkins | Self::Terminal => Standing::Trusted,
         }
     }
 
@@ -96,6 +108,8 @@ impl Host {
             Self::GitHub => github::account(environment, claims),
             Self::GitLab => gitlab::account(environment, claims),
             Self::CodeBuild => codebuild::account(environment, None),
+            Self::Bitbucket => bitbucket::account(environment),
+            Self::Jenkins => jenkins::account(environment),
             Self::Terminal => None,
         }
     }
@@ -105,7 +119,7 @@ impl Host {
     pub fn recorded(self, environment: &Environment, record: &BuildRecord) -> Option<Account> {
         match self {
             Self::CodeBuild => codebuild::account(environment, Some(record)),
-            Self::GitHub | Self::GitLab | Self::Terminal => None,
+            Self::GitHub | Self::GitLab | Self::Bitbucket | Self::Jenkins | Self::Terminal => None,
         }
     }
 
@@ -113,7 +127,7 @@ impl Host {
     pub fn recorded_build(self, environment: &Environment) -> Option<&str> {
         match self {
             Self::CodeBuild => codebuild::build(environment),
-            Self::GitHub | Self::GitLab | Self::Terminal => None,
+            Self::GitHub | Self::GitLab | Self::Bitbucket | Self::Jenkins | Self::Terminal => None,
         }
     }
 
@@ -123,6 +137,8 @@ impl Host {
             Self::GitHub => github::FACTS,
             Self::GitLab => gitlab::FACTS,
             Self::CodeBuild => codebuild::FACTS,
+            Self::Bitbucket => bitbucket::FACTS,
+            Self::Jenkins => jenkins::FACTS,
             Self::Terminal => &[],
         }
     }
@@ -132,13 +148,21 @@ impl Host {
         match self {
             Self::GitHub => github::issuer(environment),
             Self::GitLab => gitlab::issuer(environment),
-            Self::CodeBuild | Self::Terminal => None,
+            Self::CodeBuild | Self::Bitbucket | Self::Jenkins | Self::Terminal => None,
         }
     }
 
     /// Whether jobs here can have identity tokens that speak of the build.
     pub const fn has_tokens(self) -> bool {
         matches!(self, Self::GitHub | Self::GitLab)
+    }
+
+    /// Why nobody speaks for a build here beside its environment, where nobody does.
+    pub const fn silence(self) -> &'static str {
+        match self {
+            Self::Bitbucket => "this host's identity token names neither commit nor ref",
+            _ => "this host gives no identity token",
+        }
     }
 
     /// Whether somebody here may speak for a build beside its environment.
@@ -151,7 +175,7 @@ impl Host {
         match self {
             Self::GitHub => github::commit_time(environment),
             Self::GitLab => gitlab::commit_time(environment),
-            Self::CodeBuild | Self::Terminal => None,
+            Self::CodeBuild | Self::Bitbucket | Self::Jenkins | Self::Terminal => None,
         }
     }
 
@@ -174,6 +198,8 @@ mod tests {
             host("CODEBUILD_BUILD_ARN", "arn:aws:codebuild:…"),
             Host::CodeBuild
         );
+        assert_eq!(host("BITBUCKET_PIPELINE_UUID", "{1f0c}"), Host::Bitbucket);
+        assert_eq!(host("JENKINS_URL", "https://ci.example/"), Host::Terminal);
         assert_eq!(host("GITHUB_ACTIONS", "false"), Host::Terminal);
         assert_eq!(host("HOME", "/root"), Host::Terminal);
     }

@@ -6,8 +6,8 @@ use crate::domain::report::{
     Location, Output, Paths as ReportPaths, RunReport, codequality, junit, outputs, summary,
 };
 
-/// Publishes a report to the host: outputs, summary and annotations on GitHub, files in the output directory on GitLab
-/// and `CodeBuild`. What could not be written is returned; what was left out is said.
+/// Publishes a report to the host: outputs, summary and annotations on GitHub, files in the output directory on
+/// the others. What could not be written is returned; what was left out is said.
 pub fn publish(
     host: Host,
     environment: &Environment,
@@ -41,7 +41,7 @@ pub fn publish(
             ];
             write(out, &files)
         }
-        Host::CodeBuild => {
+        Host::CodeBuild | Host::Bitbucket | Host::Jenkins => {
             let values = outputs(report, written);
             let (text, left_out) = dotenv::render(&values, Quoting::Shell);
             say_left_out(&left_out, "5 KB", writer);

@@ -100,7 +100,7 @@ impl Writer {
                 _ if quiet => Grouping::Not,
                 Host::GitHub => Grouping::GitHub,
                 Host::GitLab => Grouping::GitLab,
-                Host::CodeBuild | Host::Terminal => Grouping::Not,
+                Host::CodeBuild | Host::Bitbucket | Host::Jenkins | Host::Terminal => Grouping::Not,
             },
             groups: RefCell::default(),
         }

@@ -109,6 +109,31 @@ fn profile_files_serve_and_are_named() {
     );
 }
 
+#[test]
+fn a_step_on_bitbucket_takes_its_role_by_its_own_token() {
+    let (stage, image) = staged();
+    let cloud = stage.aws.cloud();
+    cloud.issuer.set_claim("sub", json!("{437d}:{8d1f}"));
+    let role = Role::for_subjects(&["{437d}:*"]);
+    cloud.state().roles.insert(ROLE.to_owned(), role);
+    let token = stage.aws.id_token("sts.amazonaws.com");
+    let step = ("BITBUCKET_PIPELINE_UUID", "{1f0c}");
+    let run = |variables: &[(&str, &str)]| run_with(&stage, variables, &["-v", "--role-arn", ROLE, &image]);
+    let ended = run(&[step, ("BITBUCKET_STEP_OIDC_TOKEN", &token)]);
+    passed(&ended);
+    assert_eq!(stage.asked("AssumeRoleWithWebIdentity"), 1);
+    assert!(!ended.everything().contains(token.rsplit('.').next().unwrap()));
+    stage.world.ledger().clear();
+    let none = run(&[step]);
+    assert_eq!(none.code, 4, "{}", none.everything());
+    assert!(
+        none.everything().contains("add to the step: oidc: true"),
+        "{}",
+        none.everything()
+    );
+    assert!(stage.world.ledger().is_empty());
+}
+
 /// What gives a container its credentials (CodeBuild, ECS, EKS).
 struct Container {
     answer: serde_json::Value,

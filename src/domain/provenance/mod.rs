@@ -42,6 +42,7 @@ mod predicate;
 mod record;
 mod slsa;
 mod statement;
+mod summary;
 mod token;
 mod words;
 
@@ -64,6 +65,7 @@ pub use predicate::{
 pub use record::BuildRecord;
 pub use slsa::{PROVENANCE_PREDICATE, STATEMENT_TYPE, provenance_statement};
 pub use statement::{Statement, StatementError};
+pub use summary::{Input, Summary};
 pub use token::{IdentityToken, TokenAlgorithm, TokenError};
 
 /// Longest URI that is written or believed (ours; real ones stay below 300 bytes).

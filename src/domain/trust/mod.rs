@@ -31,6 +31,7 @@ mod dn;
 mod examine;
 pub mod expectation;
 mod identity;
+mod judged_by;
 mod level;
 mod obstacles;
 mod outcome;
@@ -51,6 +52,7 @@ pub use derived::{DerivedError, DerivedTrust, TrustFile, aws_roots};
 pub use dn::{DistinguishedName, DnError};
 pub use examine::{Evidence, Examination, Requirements, examine};
 pub use identity::{IdentityError, Mismatch, TrustedIdentity};
+pub use judged_by::JudgedBy;
 pub use level::{Action, Level, SignatureVerification, ValidationKind, VerifyTimestamp};
 pub use outcome::{
     Accepted, Outcome, Pending, Reason, Rejected, RevocationAnswer, RevocationQuestion, Validation,

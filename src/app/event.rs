@@ -49,6 +49,7 @@ fn skipped(
             plan: vec![format!("nothing: {why}")],
             signatures: Vec::new(),
             attestations: Vec::new(),
+            expectations: Vec::new(),
             binding: None,
             tree: None,
         })

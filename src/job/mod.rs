@@ -161,6 +161,7 @@ fn named(target: &Target, state: TargetState) -> TargetReport {
         plan: Vec::new(),
         signatures: Vec::new(),
         attestations: Vec::new(),
+        expectations: Vec::new(),
         binding: None,
         tree: None,
     }

@@ -16,7 +16,7 @@ use crate::domain::trust::Outcome;
 use crate::domain::trust::attestation::{
     self, AcceptedAttestation, AttestationFault, AttestationOutcome, Undocumented,
 };
-use crate::domain::trust::expectation::{self, Expectations, Shortfall};
+use crate::domain::trust::expectation::{self, Expectations, Held};
 use crate::seams::{ReadStore, Revocation, StoreError, StoreProblem};
 
 /// Everything found on one subject, judged.
@@ -26,12 +26,14 @@ pub(super) struct Observed {
     pub(super) signatures: Vec<Judged>,
     /// Its attestations: documents of a kind with a name, and Statements.
     pub(super) attestations: Vec<ObservedAttestation>,
-    /// Expectations that the accepted ones of them do not meet.
-    pub(super) shortfalls: Vec<Shortfall>,
+    /// What was expected, and how the accepted ones of them fared.
+    pub(super) held: Vec<Held>,
     /// Everything else that refers to it: listed, not judged.
     pub(super) others: Vec<Descriptor>,
     /// How many referrers there are in all.
     pub(super) referrers: usize,
+    /// How many of the others may be anything, since they were too many to be read.
+    pub(super) unread: usize,
     /// The policy that says not to look at signatures here, where one does: nothing was judged.
     pub(super) skipped_by: Option<String>,
     /// Whether there was anything to judge by.
@@ -108,6 +110,8 @@ struct Sorted {
     signatures: Vec<Listed>,
     attestations: Vec<Listed>,
     others: Vec<Descriptor>,
+    /// How many of the others were to be read, and were not.
+    unread: usize,
 }
 
 impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
@@ -128,10 +132,11 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
         let attestations: Vec<ObservedAttestation> = attestations.into_iter().collect::<Result<_, _>>()?;
         Ok(Observed {
             signatures: signatures.map_err(|error| Cause::of(&error))?,
-            shortfalls: self.shortfalls(&attestations),
+            held: self.held(&attestations),
             attestations,
             others: sorted.others,
             referrers,
+            unread: sorted.unread,
             judged: self.trust.is_some() && skipped_by.is_none(),
             skipped_by: skipped_by.map(str::to_owned),
         })
@@ -155,6 +160,8 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
         let (mut ours, others): (Vec<_>, Vec<_>) = listed
             .into_iter()
             .partition(|descriptor| may_be_ours(descriptor, self.expectations().is_some()));
+        // Those that are told by their type first: junk of any other must not use up what is read.
+        ours.sort_by_key(|descriptor| !may_be_ours(descriptor, false));
         let unread = ours.split_off(limits::REFERRERS_READ.min(ours.len()));
         let read = pool::each(ours, pool::PER_TARGET, async |descriptor| {
             let manifest = self.store.manifest(place, &descriptor).await;
@@ -168,7 +175,8 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
             let error = too_many(place, &descriptor);
             (descriptor, Err(error))
         });
-        for (descriptor, manifest) in read.await.into_iter().chain(unread) {
+        let read = read.await.into_iter().map(|listed| (listed, true));
+        for ((descriptor, manifest), was_read) in read.chain(unread.map(|listed| (listed, false))) {
             let role = match &manifest {
                 Ok(manifest) if signature_manifest::is_signature(manifest) => Role::Signature,
                 Ok(manifest) if is_attestation(manifest) => Role::Attestation,
@@ -178,7 +186,10 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
             match role {
                 Role::Signature => sorted.signatures.push((descriptor, manifest)),
                 Role::Attestation => sorted.attestations.push((descriptor, manifest)),
-                Role::Other => sorted.others.push(descriptor),
+                Role::Other => {
+                    sorted.unread += usize::from(!was_read);
+                    sorted.others.push(descriptor);
+                }
             }
         }
         Ok(sorted)
@@ -189,7 +200,7 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
     }
 
     /// Holds what is expected against the accepted attestations; nothing was accepted where nothing was judged.
-    pub(super) fn shortfalls(&self, attestations: &[ObservedAttestation]) -> Vec<Shortfall> {
+    pub(super) fn held(&self, attestations: &[ObservedAttestation]) -> Vec<Held> {
         let Some(expectations) = self.expectations() else {
             return Vec::new();
         };

@@ -7,7 +7,7 @@ use super::run::{Looked, Run};
 use crate::base::failure::{Cause, Class};
 use crate::domain::oci::{Descriptor, Manifest, MediaType, Place};
 use crate::domain::plan::Action;
-use crate::domain::provenance::Attested;
+use crate::domain::provenance::{Attested, Kind};
 use crate::domain::report::{Finding, Level, Rule};
 use crate::seams::{Observer, OwnReferrer, Revocation, Signer, WriteStore};
 
@@ -39,6 +39,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             match deleted {
                 Ok(()) => {
                     observed.attestations = others;
+                    observed.held = self.judge.held(&observed.attestations);
                     observed.referrers = observed.referrers.saturating_sub(1);
                 }
                 Err(why) => notes.push(Finding {
@@ -59,8 +60,9 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         if accepted.any(|accepted| !signer.made(accepted)) {
             return Some("another trusted signer signed it as well");
         }
-        let short = self.judge.shortfalls(others);
-        (!short.is_empty()).then_some("what is expected of the image is met by it alone")
+        let held = self.judge.held(others);
+        let short = held.iter().any(|held| !held.shortfalls.is_empty());
+        short.then_some("what is expected of the image is met by it alone")
     }
 
     /// The attestation first, so that it is at no moment seen without its signature.
@@ -124,9 +126,15 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let own = own.filter_map(|found| Some((found, found.outcome.accepted()?)));
         let own = own.filter(|(_, accepted)| self.signings.identity().made(accepted.signature()));
         own.map(|(found, accepted)| (found, accepted.attested()))
-            .filter(|(_, attested)| attested.predicate_type() == predicate_type)
+            .filter(|(_, attested)| is_of_kind(attested, predicate_type))
             .collect()
     }
+}
+
+/// Whether an attestation is of the kind that a predicate type stands for: the same, or of the same family.
+fn is_of_kind(attested: &Attested, predicate_type: &str) -> bool {
+    let kind = Kind::of_predicate_type(predicate_type);
+    attested.predicate_type() == predicate_type || (kind.is_some() && attested.kind() == kind)
 }
 
 fn not_deleted(why: &str) -> String {

@@ -10,7 +10,7 @@ use crate::domain::oci::Digest;
 use crate::domain::provenance::PROVENANCE_PREDICATE;
 use crate::domain::report::Rule;
 use crate::domain::trust::attestation::{AttestationFault, AttestationOutcome};
-use crate::domain::trust::expectation::Shortfall;
+use crate::domain::trust::expectation::{Lack, Shortfall};
 use crate::domain::trust::{Outcome, Reason, Rejected};
 use crate::seams::StoreError;
 
@@ -245,12 +245,25 @@ fn has_accepted(attestations: &[ObservedAttestation], predicate_type: &str) -> b
         .any(|accepted| accepted.attested().predicate_type() == predicate_type)
 }
 
-/// An expectation that is not met, told so that it can be acted on.
-pub(super) fn unmet(shortfall: &Shortfall, image: &Digest) -> Obstacle {
+/// An expectation that is not met, told so that it can be acted on. What is missing among artifacts that were not all
+/// read may be one of the others: then nobody can tell.
+pub(super) fn unmet(shortfall: &Shortfall, image: &Digest, unread: usize) -> Obstacle {
+    let untold = shortfall.lack == Lack::Missing && unread > 0;
     Obstacle {
-        class: Class::Rejected,
+        class: if untold {
+            Class::Unavailable
+        } else {
+            Class::Rejected
+        },
         rule: Rule::of_lack(shortfall.lack),
-        message: shortfall.message.clone(),
+        message: if untold {
+            format!(
+                "{} among those that were read; {unread} more were not",
+                shortfall.message
+            )
+        } else {
+            shortfall.message.clone()
+        },
         expected: Some(shortfall.expected.clone()),
         found: shortfall.found.clone(),
         about: shortfall.about.clone().unwrap_or_else(|| image.clone()),

@@ -11,13 +11,14 @@ use super::standing::{
 };
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::{Foreign, quote};
-use crate::domain::oci::{Descriptor, Digest, MediaType};
+use crate::domain::oci::{ArtifactType, Descriptor, Digest, MediaType};
 use crate::domain::provenance::Kind;
 use crate::domain::report::{
-    self, AttestationReport, Finding, Rule, SignatureReport, TargetReport, TargetState, TreeNode,
-    ValidationReport,
+    self, AttestationReport, ExpectationReport, Finding, Rule, SignatureReport, TargetReport, TargetState,
+    TreeNode, ValidationReport,
 };
 use crate::domain::trust::attestation::AttestationOutcome;
+use crate::domain::trust::expectation::Held;
 use crate::domain::trust::{Action, Outcome, Validation, ValidationKind, ValidationResult};
 
 /// The manifests that this run made.
@@ -43,7 +44,8 @@ pub(super) fn assess(unit: &Unit, observed: &Observed, demand: Demand, made: &Ma
     };
     // Where a policy says to skip, nothing was accepted, and what is expected is not there.
     let image = unit.subject.digest();
-    obstacles.extend(observed.shortfalls.iter().map(|short| unmet(short, image)));
+    let missed = observed.held.iter().flat_map(|held| &held.shortfalls);
+    obstacles.extend(missed.map(|short| unmet(short, image, observed.unread)));
     let worst = obstacles.iter().max_by_key(|obstacle| obstacle.class).cloned();
     let failure = worst.as_ref().map(|obstacle| Cause {
         class: obstacle.class,
@@ -72,6 +74,7 @@ pub(super) fn assess(unit: &Unit, observed: &Observed, demand: Demand, made: &Ma
             .iter()
             .map(|found| attestation(found, observed.judged, made))
             .collect(),
+        expectations: observed.held.iter().map(expectation).collect(),
         tree: Some(tree(unit, observed)),
         ..bare(unit, state)
     };
@@ -199,6 +202,7 @@ pub(super) fn bare(unit: &Unit, state: TargetState) -> TargetReport {
         plan: Vec::new(),
         signatures: Vec::new(),
         attestations: Vec::new(),
+        expectations: Vec::new(),
         binding: None,
         tree: None,
     }
@@ -324,28 +328,35 @@ fn misannounced(found: &ObservedAttestation) -> Option<Finding> {
     })
 }
 
-/// Accepted attestations of one predicate type by one signer, told once each.
+/// What readers take for one: the same artifact type, by which they select, the same family of predicates, and the same
+/// signer (`docs/decisions/0027-what-one-kind-is.md`).
+type OfOneKind<'a> = (Option<&'a ArtifactType>, &'a str, &'a Foreign);
+
+/// Accepted attestations of one kind by one signer, told once each.
 fn duplicates(attestations: &[ObservedAttestation]) -> Vec<Finding> {
-    let mut counts: BTreeMap<(&str, &Foreign), Vec<&Digest>> = BTreeMap::new();
+    let mut counts: BTreeMap<OfOneKind<'_>, Vec<&Digest>> = BTreeMap::new();
     for found in attestations {
         if let Some(accepted) = found.outcome.accepted() {
-            let key = (
-                accepted.attested().predicate_type(),
-                accepted.signature().identity(),
-            );
+            let attested = accepted.attested();
+            let family = match attested.kind() {
+                Some(kind) => kind.predicate_type(),
+                None => attested.predicate_type(),
+            };
+            let signer = accepted.signature().identity();
+            let key = (found.artifact_type.as_ref(), family, signer);
             counts.entry(key).or_default().push(&found.descriptor.digest);
         }
     }
     let several = counts.into_iter().filter(|(_, digests)| digests.len() > 1);
     several
-        .map(|((predicate_type, _), digests)| Finding {
+        .map(|((_, family, _), digests)| Finding {
             digest: digests.first().map(|digest| (*digest).clone()),
             ..Finding::new(
                 Rule::AttestationDuplicate,
                 format!(
                     "{} attestations of {} by the same signer hang on one image; one would do",
                     digests.len(),
-                    quote(predicate_type)
+                    quote(family)
                 ),
             )
         })
@@ -449,6 +460,19 @@ fn attestation(found: &ObservedAttestation, judged: bool, made: &MadeNow) -> Att
             .iter()
             .map(|judged| signature(judged, made))
             .collect(),
+    }
+}
+
+fn expectation(held: &Held) -> ExpectationReport {
+    ExpectationReport {
+        about: Foreign::new(held.wanted.name()),
+        required: held.required,
+        verdict: match (&held.met_by, held.shortfalls.is_empty()) {
+            (Some(_), _) => "met",
+            (None, true) => "absent",
+            (None, false) => "missed",
+        },
+        met_by: held.met_by.clone(),
     }
 }
 

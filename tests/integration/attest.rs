@@ -217,3 +217,33 @@ fn on_a_ci_host_only_files_of_the_workspace_are_read() {
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("below the workspace"), "{said}");
 }
+
+#[test]
+fn one_kind_is_an_artifact_type_with_a_family_of_predicates() {
+    let scratch = prepared();
+    // The same document for two readers is two kinds; several of one kind would be told.
+    attest(
+        &scratch,
+        0,
+        &["cyclonedx=bom.cdx.json", "cyclonedx@sbom/cyclone-dx=bom.cdx.json"],
+    );
+    assert_eq!(scratch.findings(), [""; 0]);
+    // Another version in the predicate type's URI is the same kind: what comes later takes its place.
+    let image = Layout::read(&scratch.path("demo")).image();
+    let vex = DOCUMENTS[4].1;
+    let statement = format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{image}"}}}}],"predicateType":"https://openvex.dev/ns/v0.2.0","predicate":{vex}}}"#
+    );
+    fs::write(scratch.path("statement.json"), statement).unwrap();
+    attest(&scratch, 0, &["vex=statement.json"]);
+    let older = Layout::read(&scratch.path("demo")).referrer(&image, DOCUMENTS[4].2);
+    attest(&scratch, 0, &["vex=vex.json"]);
+    let layout = Layout::read(&scratch.path("demo"));
+    let newer = layout.referrer(&image, DOCUMENTS[4].2);
+    assert_ne!(newer, older);
+    assert_eq!(
+        layout.json(&layout.layer(&newer))["predicateType"],
+        "https://openvex.dev/ns"
+    );
+    assert_eq!(scratch.findings(), [""; 0]);
+}

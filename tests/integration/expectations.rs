@@ -442,3 +442,35 @@ fn a_run_keeps_the_provenance_of_another_builder() {
     scratch.expecting(0, &of_provenance("    builder: https://ci.example.com/*\n"));
     scratch.expecting(0, &of_provenance("    builder: https://laptop.example.com\n"));
 }
+
+#[test]
+fn a_thousand_pieces_of_junk_listed_first_hide_nothing_that_was_expected() {
+    let scratch = signed();
+    let mut layout = Layout::read(&scratch.path("demo"));
+    let (image, ours) = (layout.image(), layout.entries().clone());
+    for n in 0..1_000 {
+        let junk = json!({ "n": n }).to_string();
+        layout.attach(
+            &image,
+            "application/vnd.example.junk",
+            "application/json",
+            junk.as_bytes(),
+        );
+    }
+    let listed = layout.index["manifests"].as_array_mut().unwrap();
+    listed.rotate_left(ours.len());
+    layout.write(&scratch.path("demo"), None, &scratch.path("demo"));
+    scratch.expecting(0, &of_provenance("    builder: https://ci.example.com/builder\n"));
+    assert_eq!(
+        scratch.report()["targets"][0]["expectations"][0]["verdict"],
+        "met"
+    );
+    // What was not read may be what is missing: nobody says no.
+    let ran = scratch.expecting(3, "attestations: [{type: 'https://example.com/review/v1'}]");
+    assert!(
+        ran.stdout.contains("among those that were read; 2 more were not"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(scratch.report()["targets"][0]["state"], "failed");
+}

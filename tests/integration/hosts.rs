@@ -124,13 +124,14 @@ pub(crate) fn commands(output: &Output) -> Vec<String> {
         .collect()
 }
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "verdict",
     "images",
     "checked",
     "signed-digests",
     "signature-digests",
     "provenance-digests",
+    "vsa-digests",
     "report-path",
     "sarif-path",
     "summary-path",

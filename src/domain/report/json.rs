@@ -2,8 +2,8 @@
 
 use super::ordered::Json;
 use super::{
-    AttestationReport, Checked, Failure, Finding, RunReport, SignatureReport, TargetReport, TreeNode,
-    ValidationReport,
+    AttestationReport, Checked, ExpectationReport, Failure, Finding, RunReport, SignatureReport,
+    TargetReport, TreeNode, ValidationReport,
 };
 
 /// The value of the member `schema`; another number means that a member went away or changed its meaning.
@@ -68,6 +68,10 @@ fn target_json(report: &RunReport, target: &TargetReport) -> Json {
             Json::list(target.attestations.iter().map(attestation)),
         ),
         (
+            "expectations",
+            Json::list(target.expectations.iter().map(expectation)),
+        ),
+        (
             "binding",
             target
                 .binding
@@ -75,6 +79,16 @@ fn target_json(report: &RunReport, target: &TargetReport) -> Json {
                 .map_or(Json::Null, super::BindingReport::json),
         ),
         ("referrers", target.tree.as_ref().map(|tree| node(tree, 0)).into()),
+    ])
+}
+
+fn expectation(expectation: &ExpectationReport) -> Json {
+    let met_by = expectation.met_by.as_ref();
+    Json::map([
+        ("type", (&expectation.about).into()),
+        ("required", expectation.required.into()),
+        ("verdict", expectation.verdict.into()),
+        ("attestation", met_by.map(ToString::to_string).into()),
     ])
 }
 

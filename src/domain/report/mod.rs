@@ -60,8 +60,8 @@ pub use outputs::{Output, Paths, outputs};
 pub use place::{Location, LocationError};
 pub use rules::{Notice, Rule};
 pub use run::{
-    AttestationReport, Checked, Failure, RunReport, SignatureReport, TargetReport, TargetState,
-    ValidationReport, Verdict,
+    AttestationReport, Checked, ExpectationReport, Failure, RunReport, SignatureReport, TargetReport,
+    TargetState, ValidationReport, Verdict,
 };
 pub use tree::{Standing, TreeNode};
 pub use verdict::{FailOn, FailOnError, exit_code};

@@ -34,6 +34,8 @@ pub enum Output {
     SignatureDigests,
     /// Provenance by image digest.
     ProvenanceDigests,
+    /// Verification summaries by image digest.
+    VsaDigests,
     /// Where the JSON report is.
     ReportPath,
     /// Where the SARIF report is.
@@ -55,6 +57,7 @@ impl Output {
         Self::SignedDigests,
         Self::SignatureDigests,
         Self::ProvenanceDigests,
+        Self::VsaDigests,
         Self::ReportPath,
         Self::SarifPath,
         Self::SummaryPath,
@@ -71,6 +74,7 @@ impl Output {
             Self::SignedDigests => "signed-digests",
             Self::SignatureDigests => "signature-digests",
             Self::ProvenanceDigests => "provenance-digests",
+            Self::VsaDigests => "vsa-digests",
             Self::ReportPath => "report-path",
             Self::SarifPath => "sarif-path",
             Self::SummaryPath => "summary-path",
@@ -93,6 +97,9 @@ impl Output {
             Self::SignedDigests => "JSON array of the digests that carry an accepted signature",
             Self::SignatureDigests => "JSON object, image digest to array of accepted signatures' digests",
             Self::ProvenanceDigests => "JSON object, image digest to array of accepted provenances' digests",
+            Self::VsaDigests => {
+                "JSON object, image digest to array of accepted verification summaries' digests"
+            }
             Self::ReportPath => "path of report.json",
             Self::SarifPath => "path of results.sarif",
             Self::SummaryPath => "path of summary.md",
@@ -112,7 +119,12 @@ pub fn outputs(report: &RunReport, paths: &Paths) -> Vec<(Output, String)> {
         Output::Images => Json::list(passed(report).map(|(name, _)| name)).line(),
         Output::SignedDigests => signed_digests(report),
         Output::SignatureDigests => by_digest(report, |target| accepted(&target.signatures)),
-        Output::ProvenanceDigests => by_digest(report, |target| provenances(&target.attestations)),
+        Output::ProvenanceDigests => by_digest(report, |target| {
+            accepted_of(&target.attestations, AttestationReport::is_provenance)
+        }),
+        Output::VsaDigests => by_digest(report, |target| {
+            accepted_of(&target.attestations, AttestationReport::is_summary)
+        }),
         Output::ReportPath => path(&paths.report),
         Output::SarifPath => path(&paths.sarif),
         Output::SummaryPath => path(&paths.summary),
@@ -155,10 +167,10 @@ fn accepted(signatures: &[SignatureReport]) -> Vec<String> {
     good.map(|signature| signature.digest.to_string()).collect()
 }
 
-fn provenances(attestations: &[AttestationReport]) -> Vec<String> {
+fn accepted_of(attestations: &[AttestationReport], is: fn(&AttestationReport) -> bool) -> Vec<String> {
     let good = attestations
         .iter()
-        .filter(|one| one.is_provenance() && one.verdict == "accepted");
+        .filter(|one| is(one) && one.verdict == "accepted");
     good.map(|one| one.digest.to_string()).collect()
 }
 

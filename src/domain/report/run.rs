@@ -189,11 +189,41 @@ pub struct AttestationReport {
     pub signatures: Vec<SignatureReport>,
 }
 
+/// What was expected of the attestations on an image, and by which one it is met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectationReport {
+    /// The kind or predicate type it is about.
+    pub about: Foreign,
+    /// Whether one had to be there.
+    pub required: bool,
+    /// `met`, `missed`, or `absent` where none had to be there and none is.
+    pub verdict: &'static str,
+    /// The attestation that meets all of it.
+    pub met_by: Option<Digest>,
+}
+
+impl ExpectationReport {
+    /// How it fared, in words.
+    pub(super) fn words(&self) -> String {
+        match (self.verdict, &self.met_by) {
+            ("met", Some(digest)) => format!("met by {}:{}", digest.algorithm().name(), digest.short()),
+            ("absent", _) => "none is there, and none has to be".to_owned(),
+            (verdict, _) => verdict.to_owned(),
+        }
+    }
+}
+
 impl AttestationReport {
     /// Whether it carries SLSA provenance, of whichever version.
     pub fn is_provenance(&self) -> bool {
         let predicate = self.predicate_type.as_ref().map(Foreign::raw);
         predicate.is_some_and(|text| text.starts_with("https://slsa.dev/provenance/"))
+    }
+
+    /// Whether it carries a verification summary.
+    pub fn is_summary(&self) -> bool {
+        let predicate = self.predicate_type.as_ref().map(Foreign::raw);
+        predicate == Some("https://slsa.dev/verification_summary/v1")
     }
 }
 
@@ -216,6 +246,8 @@ pub struct TargetReport {
     pub signatures: Vec<SignatureReport>,
     /// Its attestations.
     pub attestations: Vec<AttestationReport>,
+    /// What was expected of its attestations, in the order of the file.
+    pub expectations: Vec<ExpectationReport>,
     /// What ties it to the run that attests it; none where that was not asked.
     pub binding: Option<BindingReport>,
     /// The referrer tree as read back; none where nothing could be read.

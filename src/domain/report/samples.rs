@@ -110,6 +110,7 @@ fn target(state: TargetState, made_now: bool) -> TargetReport {
         plan: vec![],
         signatures: vec![signature("signature", made_now)],
         attestations: vec![provenance(made_now)],
+        expectations: Vec::new(),
         binding: None,
         tree: Some(tree(Standing::Verified)),
     }
@@ -157,6 +158,20 @@ fn good() -> RunReport {
             reasons: vec!["the job's own steps could have used the signing role".to_owned()],
         }),
         ..report(vec![TargetReport {
+            expectations: vec![
+                ExpectationReport {
+                    about: Foreign::new("provenance"),
+                    required: true,
+                    verdict: "met",
+                    met_by: Some(Digest::of(b"provenance")),
+                },
+                ExpectationReport {
+                    about: Foreign::new("https://example.com/`review`|/v1"),
+                    required: false,
+                    verdict: "absent",
+                    met_by: None,
+                },
+            ],
             binding: Some(BindingReport {
                 tie: "labels",
                 found: vec![],
@@ -199,6 +214,7 @@ fn rejected() -> RunReport {
         plan: vec![],
         signatures: vec![refused],
         attestations: vec![],
+        expectations: Vec::new(),
         binding: None,
         tree: Some(node(
             "image",
@@ -247,6 +263,7 @@ fn failed() -> RunReport {
         digest,
         signatures: vec![],
         attestations: vec![],
+        expectations: Vec::new(),
         binding: None,
         tree: None,
         platforms: vec![],

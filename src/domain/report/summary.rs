@@ -55,6 +55,9 @@ pub fn render(report: &RunReport, paths: &Paths) -> String {
         mild.map(|finding| remark(report, finding)),
         "### Worth knowing\n\n",
     );
+    for target in &report.targets {
+        page.add(&fared(target));
+    }
     if let Some(build) = &report.build {
         let [voucher, level] = build.words();
         let tied = report.targets.iter().filter_map(|target| {
@@ -362,6 +365,19 @@ fn remark(report: &RunReport, finding: &Finding) -> String {
         about.unwrap_or_default(),
         prose(&finding.message)
     )
+}
+
+/// What was expected of the attestations, and what met it.
+fn fared(target: &TargetReport) -> String {
+    if target.expectations.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("### What was expected of {}\n\n", code(&target.image));
+    for one in &target.expectations {
+        let about = code(&clip(one.about.raw(), 200));
+        let _ = writeln!(text, "- {about}: {}", prose(&one.words()));
+    }
+    text
 }
 
 /// The tree in a fenced block, where nothing is obeyed but three backticks, of which none are left.

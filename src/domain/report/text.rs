@@ -66,6 +66,7 @@ pub fn render(report: &RunReport, style: Style) -> String {
         text.push_str(&tree(target, style));
         text.push_str(&refused(target, style));
         text.push_str(&told(report, target, style));
+        text.push_str(&expected(target, style));
         if let Some(binding) = &target.binding {
             let _ = writeln!(text, "{}", style.paint(Paint::Faint, binding.words()));
         }
@@ -227,6 +228,16 @@ fn refused(target: &TargetReport, style: Style) -> String {
             let line = format!("{} ({}) {}", one.validation, one.action, one.result);
             let _ = writeln!(text, "  {line}{}", why.unwrap_or_default());
         }
+    }
+    text
+}
+
+/// What was expected of the attestations, and what met it; what did not is a finding.
+fn expected(target: &TargetReport, style: Style) -> String {
+    let mut text = String::new();
+    for one in &target.expectations {
+        let line = format!("expected {}: {}", plain(one.about.raw()), one.words());
+        let _ = writeln!(text, "{}", style.paint(Paint::Faint, &line));
     }
     text
 }

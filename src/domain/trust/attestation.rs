@@ -9,8 +9,9 @@ use super::{Accepted, Outcome};
 use crate::base::foreign::Foreign;
 use crate::base::limits::STATEMENT_BYTES;
 use crate::base::time::Timestamp;
+use crate::domain::notary::SigningScheme;
 use crate::domain::oci::Digest;
-use crate::domain::provenance::Attested;
+use crate::domain::provenance::{Attested, KeyHolder};
 
 /// Why an attestation does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +73,15 @@ impl AcceptedAttestation {
     /// The signature that was accepted; of several the latest.
     pub fn signature(&self) -> &Accepted {
         &self.signature
+    }
+
+    /// Who holds the key that signed it, as far as a signature tells: a signing authority keeps its own, anybody else may
+    /// keep theirs anywhere (Notary Project signature specification, "Signing Scheme").
+    pub fn key_holder(&self) -> KeyHolder {
+        match self.signature.envelope().scheme() {
+            SigningScheme::SigningAuthority => KeyHolder::Service,
+            SigningScheme::X509 => KeyHolder::Unknown,
+        }
     }
 
     /// When it was signed: attested by the signing service, or by the signer's own word where the scheme has no more.

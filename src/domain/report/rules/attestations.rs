@@ -99,7 +99,8 @@ pub(super) const DUPLICATE: Entry = Entry {
     severity: "4.0",
     precision: Precision::VeryHigh,
     title: "Several attestations of one kind by the same signer",
-    meaning: "The same signer attached more than one attestation of this kind. Some readers take any of them, others demand \
+    meaning: "The same signer attached more than one attestation of this kind: of the same artifact type, by which readers \
+              select, and the same predicate, whatever its version. Some readers take any of them, others demand \
               conditions to hold for all: what they decide depends on order.",
     fix: "Keep the one that is right and delete the others; `countersign run` replaces its own older one.",
 };

@@ -16,9 +16,8 @@ pub use self::reader::{ExpectationsError, NAMES};
 use super::attestation::AcceptedAttestation;
 use crate::base::foreign::{Foreign, quote};
 use crate::base::time::Timestamp;
-use crate::domain::notary::SigningScheme;
 use crate::domain::oci::Digest;
-use crate::domain::provenance::{Attested, BuildLevel, KeyHolder, Kind, Member, supported_by_document};
+use crate::domain::provenance::{Attested, BuildLevel, Kind, Member, supported_by_document};
 
 /// Every expectation of one file, in its order.
 ///
@@ -34,6 +33,7 @@ use crate::domain::provenance::{Attested, BuildLevel, KeyHolder, Kind, Member, s
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectations {
     entries: Vec<Expectation>,
+    file: Option<Digest>,
 }
 
 impl Expectations {
@@ -43,9 +43,17 @@ impl Expectations {
         let Some(least) = minimum else {
             return file;
         };
-        let mut entries = file.map(|file| file.entries).unwrap_or_default();
-        entries.push(Expectation::of_level(least));
-        Some(Self { entries })
+        let mut all = file.unwrap_or(Self {
+            entries: Vec::new(),
+            file: None,
+        });
+        all.entries.push(Expectation::of_level(least));
+        Some(all)
+    }
+
+    /// The digest of the bytes of the file they were read from; none where there was none.
+    pub fn file(&self) -> Option<&Digest> {
+        self.file.as_ref()
     }
 
     /// The expectations.
@@ -87,6 +95,14 @@ impl Wanted {
         match self {
             Self::Kind(kind) => attested.kind() == Some(*kind),
             Self::Type(uri) => attested.predicate_type() == uri,
+        }
+    }
+
+    /// Its name as a file has it: a kind's, or the predicate type.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Kind(kind) => kind.name(),
+            Self::Type(uri) => uri,
         }
     }
 
@@ -162,32 +178,61 @@ pub struct Shortfall {
     pub about: Option<Digest>,
 }
 
+/// How one expectation fared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Which attestations it is about.
+    pub wanted: Wanted,
+    /// Whether one had to be there.
+    pub required: bool,
+    /// The attestation that meets all of it; of several the one signed last. None where none does, and where none had to
+    /// be there and none is.
+    pub met_by: Option<Digest>,
+    /// What is not met; empty where nothing is.
+    pub shortfalls: Vec<Shortfall>,
+}
+
 /// Holds expectations against the accepted attestations of one image, each with the digest of its manifest.
 ///
-/// Nothing comes back where every expectation is met. Of an expectation that several attestations miss, the one that
-/// misses least is told.
+/// One answer for each expectation, in the order of the file. Of an expectation that several attestations miss, the one
+/// that misses least is told.
 pub fn judge(
     expectations: &Expectations,
     accepted: &[(&Digest, &AcceptedAttestation)],
     now: Timestamp,
-) -> Vec<Shortfall> {
-    let of = |expectation| shortfalls(expectation, accepted, now);
-    expectations.entries.iter().flat_map(of).collect()
+) -> Vec<Held> {
+    let hold = |expectation: &Expectation| held(expectation, accepted, now);
+    expectations.entries.iter().map(hold).collect()
 }
 
-fn shortfalls(
-    expectation: &Expectation,
-    accepted: &[(&Digest, &AcceptedAttestation)],
-    now: Timestamp,
-) -> Vec<Shortfall> {
+fn held(expectation: &Expectation, accepted: &[(&Digest, &AcceptedAttestation)], now: Timestamp) -> Held {
     let fitting = accepted
         .iter()
         .filter(|(_, attestation)| expectation.wanted.is(attestation.attested()));
-    let tried = fitting.map(|(digest, attestation)| lacking(expectation, digest, attestation, now));
-    match tried.min_by_key(Vec::len) {
-        Some(nearest) => nearest,
-        None if expectation.required => vec![missing(&expectation.wanted)],
-        None => Vec::new(),
+    let mut tried: Vec<_> = fitting
+        .map(|(digest, attestation)| {
+            let lacks = lacking(expectation, digest, attestation, now);
+            (lacks, attestation.signed_at(), *digest)
+        })
+        .collect();
+    // The one that misses least; of equals the one signed last, so that the answer does not hang on a list's order.
+    tried.sort_by(|(a, signed_a, digest_a), (b, signed_b, digest_b)| {
+        let by_age = signed_b.cmp(signed_a).then_with(|| digest_a.cmp(digest_b));
+        a.len().cmp(&b.len()).then(by_age)
+    });
+    let (shortfalls, met_by) = match tried.into_iter().next() {
+        Some((lacks, _, digest)) => {
+            let met_by = lacks.is_empty().then(|| digest.clone());
+            (lacks, met_by)
+        }
+        None if expectation.required => (vec![missing(&expectation.wanted)], None),
+        None => (Vec::new(), None),
+    };
+    Held {
+        wanted: expectation.wanted.clone(),
+        required: expectation.required,
+        met_by,
+        shortfalls,
     }
 }
 
@@ -282,17 +327,8 @@ fn too_old(
     })
 }
 
-/// Who holds the key, as far as a signature tells: a signing authority keeps its own, anybody else may keep theirs
-/// anywhere (Notary Project signature specification, "Signing Scheme").
-fn key_holder(attestation: &AcceptedAttestation) -> KeyHolder {
-    match attestation.signature().envelope().scheme() {
-        SigningScheme::SigningAuthority => KeyHolder::Service,
-        SigningScheme::X509 => KeyHolder::Unknown,
-    }
-}
-
 fn too_low(attestation: &AcceptedAttestation, digest: &Digest, least: BuildLevel) -> Option<Shortfall> {
-    let supported = supported_by_document(attestation.attested(), key_holder(attestation));
+    let supported = supported_by_document(attestation.attested(), attestation.key_holder());
     let (level, reasons) = match supported {
         Some(supported) if supported.level >= least => return None,
         Some(supported) => (supported.level.number(), supported.reasons.join("; ")),

@@ -11,6 +11,7 @@ use crate::base::limits::Bounds;
 use crate::base::time::parse_duration;
 use crate::base::tree::{Cursor, Document, DocumentError, Object, Value};
 use crate::base::{json, yaml};
+use crate::domain::oci::Digest;
 use crate::domain::provenance::{BuildLevel, Kind, Member, is_commit, is_uri};
 
 /// Members of one expectation, in the order of the documentation.
@@ -79,7 +80,8 @@ impl Expectations {
         let mut reader = Reader::default();
         let entries = reader.file(&document);
         if reader.problems.is_empty() {
-            Ok(Self { entries })
+            let file = Some(Digest::of(bytes));
+            Ok(Self { entries, file })
         } else {
             reader.problems.sort_by_key(|problem| match problem {
                 DocumentError::Shape { at, .. } => Some(*at),

@@ -86,11 +86,12 @@ fn told(file: &str, attestations: &[AcceptedAttestation]) -> Vec<Shortfall> {
     let digest = Digest::of(b"attestation");
     let accepted: Vec<_> = attestations.iter().map(|one| (&digest, one)).collect();
     let signed = attestations.first().and_then(AcceptedAttestation::signed_at);
-    judge(
-        &expectations,
-        &accepted,
-        signed.unwrap_or(time("2025-06-01T00:00:00Z")).plus(3_600),
-    )
+    let now = signed.unwrap_or(time("2025-06-01T00:00:00Z")).plus(3_600);
+    missed(judge(&expectations, &accepted, now))
+}
+
+fn missed(held: Vec<Held>) -> Vec<Shortfall> {
+    held.into_iter().flat_map(|held| held.shortfalls).collect()
 }
 
 fn of_provenance(rest: &str) -> String {
@@ -284,7 +285,7 @@ fn the_age_is_that_of_the_signature_and_a_future_is_no_age() {
     let signed = one.signed_at().unwrap();
     let expectations = Expectations::read(of_provenance("    max-age: 1h\n").as_bytes()).unwrap();
     let digest = Digest::of(b"attestation");
-    let at = |seconds| judge(&expectations, &[(&digest, &one)], signed.plus(seconds)).len();
+    let at = |seconds| missed(judge(&expectations, &[(&digest, &one)], signed.plus(seconds))).len();
     assert_eq!((at(0), at(3_600), at(3_601), at(-300), at(-301)), (0, 0, 1, 0, 1));
 }
 
@@ -340,15 +341,14 @@ fn a_minimum_level_joins_the_file_and_needs_a_provenance() {
     assert_eq!(Expectations::and_minimum(None, None), None);
     let alone = Expectations::and_minimum(None, Some(BuildLevel::L1)).unwrap();
     let read = |text: &str| Expectations::read(text.as_bytes()).unwrap();
-    assert_eq!(alone, read(&of_provenance("    minimum-build-level: 1\n")));
+    let same = read(&of_provenance("    minimum-build-level: 1\n"));
+    assert_eq!((alone.entries(), alone.file()), (same.entries(), None));
     let file = read("attestations: [{type: spdx}]");
     let both = Expectations::and_minimum(Some(file.clone()), Some(BuildLevel::L2)).unwrap();
-    assert_eq!(
-        both,
-        read("attestations: [{type: spdx}, {type: provenance, minimum-build-level: 2}]")
-    );
+    let same = read("attestations: [{type: spdx}, {type: provenance, minimum-build-level: 2}]");
+    assert_eq!((both.entries(), both.file()), (same.entries(), file.file()));
     assert_eq!(Expectations::and_minimum(Some(file.clone()), None), Some(file));
-    let missing = judge(&alone, &[], time("2025-06-01T00:00:00Z"));
+    let missing = missed(judge(&alone, &[], time("2025-06-01T00:00:00Z")));
     assert_eq!(
         missing.iter().map(|short| short.lack).collect::<Vec<_>>(),
         [Lack::Missing]
@@ -359,10 +359,11 @@ fn a_minimum_level_joins_the_file_and_needs_a_provenance() {
 fn json_and_yaml_say_the_same() {
     let yaml = "attestations:\n  - type: provenance\n    max-age: 720h\n    conditions:\n      - {at: /predicate/x, in: [a, 1]}\n";
     let json = r#" {"attestations":[{"type":"provenance","max-age":"720h","conditions":[{"at":"/predicate/x","in":["a",1]}]}]}"#;
-    assert_eq!(
-        Expectations::read(yaml.as_bytes()),
-        Expectations::read(json.as_bytes())
-    );
+    let read = |text: &str| Expectations::read(text.as_bytes()).unwrap();
+    assert_eq!(read(yaml).entries(), read(json).entries());
+    // The file is told apart all the same: by its bytes.
+    assert_eq!(read(yaml).file(), Some(&Digest::of(yaml.as_bytes())));
+    assert_ne!(read(yaml), read(json));
 }
 
 #[test]
@@ -518,4 +519,47 @@ fn the_published_schema_and_the_reader_agree() {
     }
     let kinds = &named["type"]["anyOf"][0]["enum"];
     assert_eq!(*kinds, json!(Kind::ALL.map(Kind::name)));
+}
+
+#[test]
+fn what_meets_an_expectation_is_named_and_of_several_the_latest() {
+    let of = |source: &str| {
+        accepted(
+            PROVENANCE,
+            &provenance(
+                "/buildDefinition/externalParameters/workflow/repository",
+                &json!(source),
+            ),
+        )
+    };
+    let (a, b, other) = (
+        of("https://a.example"),
+        of("https://a.example"),
+        of("https://b.example"),
+    );
+    let [first, second, third] = [b"1", b"2", b"3"].map(|bytes| Digest::of(bytes));
+    let now = a.signed_at().unwrap().plus(60);
+    let read = |file: &str| Expectations::read(file.as_bytes()).unwrap();
+    let file = read(
+        "attestations: [{type: provenance, source: 'https://a.example'}, {type: spdx, required: false}]",
+    );
+    let equal = first.clone().min(second.clone());
+    for list in [
+        [(&first, &a), (&second, &b), (&third, &other)],
+        [(&third, &other), (&second, &b), (&first, &a)],
+    ] {
+        let held = judge(&file, &list, now);
+        let told: Vec<_> = held
+            .iter()
+            .map(|held| (held.wanted.name(), held.required, held.met_by.clone()))
+            .collect();
+        // Signed in the same second: the digest decides, never the order of a list.
+        assert_eq!(
+            told,
+            [("provenance", true, Some(equal.clone())), ("spdx", false, None)]
+        );
+        assert!(held.iter().all(|held| held.shortfalls.is_empty()));
+    }
+    let held = judge(&file, &[(&third, &other)], now);
+    assert_eq!((held[0].met_by.clone(), held[0].shortfalls.len()), (None, 1));
 }

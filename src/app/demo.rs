@@ -8,7 +8,7 @@ use super::{Scene, run, said};
 use crate::base::failure::{Cause, Classified};
 use crate::cli::{
     Asked, DemoSettings, Format, ImageText, KeyChoice, Origins, ProvenanceWish, RunSettings, ServiceSettings,
-    TaskSettings, TrustFiles, Untrusted,
+    SummaryWish, TaskSettings, TrustFiles, Untrusted,
 };
 use crate::edge::layout::demo_image;
 use crate::job::{Concurrency, Images, Recursive, Unbound};
@@ -60,6 +60,7 @@ fn run_settings(settings: &DemoSettings, image: &str) -> Result<RunSettings, Cau
         minimum_build_level: None,
         signs: Images::Sign,
         predicates: Vec::new(),
+        summary: SummaryWish::Off,
         unbound: Unbound::Tell,
         provenance: ProvenanceWish::Auto {
             builder: Some(parsed(BUILDER)?),

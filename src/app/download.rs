@@ -27,7 +27,7 @@ pub(super) async fn download(settings: &DownloadSettings, scene: &Scene<'_>) -> 
         Ok(kept.display().to_string())
     };
     let downloading = job::download(&job, backends, scene.stop, &mut keep);
-    let mut report = watch.over(&services, downloading).await?;
+    let mut report = watch.over(&services, Box::pin(downloading)).await?;
     settle(&mut report, FailOn::None, scene);
     Ok(show(&report, settings.format, scene))
 }

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use crate::base::failure::{Cause, Classified as _};
+use crate::base::failure::{Cause, Class, Classified as _};
 use crate::base::foreign::quote;
 use crate::base::pages::address;
 use crate::cli::TrustFiles;
+use crate::domain::provenance::Kind;
 use crate::domain::trust::expectation::Expectations;
 use crate::edge::ci::read_named;
 
@@ -13,6 +14,20 @@ use crate::edge::ci::read_named;
 pub(super) fn named(named: &TrustFiles) -> Result<Option<Expectations>, Cause> {
     let file = named.expect.as_deref().map(read).transpose()?;
     Ok(Expectations::and_minimum(file, named.minimum_build_level))
+}
+
+/// Refuses to expect a summary of the very verification that it would sum up.
+pub(super) fn refuse_summary(expectations: Option<&Expectations>) -> Result<(), Cause> {
+    match expectations {
+        Some(all) if all.name_kind(Kind::Vsa) => Err(Cause {
+            class: Class::Usage,
+            message: "the expectations ask for a summary (type vsa), which this run attaches only after it found all of \
+                      them met"
+                .to_owned(),
+            hint: Some("expect the summary in the gate that comes later, and what it rests on here".to_owned()),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Reads an expectations file.

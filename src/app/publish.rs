@@ -81,12 +81,17 @@ pub(super) fn settle(report: &mut RunReport, fail_on: FailOn, scene: &Scene<'_>)
     if let Some(signal) = scene.stop.signal() {
         report.exit = signal.exit_code();
     }
-    report.settle(match fail_on {
+    report.settle(level(fail_on));
+}
+
+/// From which level on a finding fails a run.
+pub(super) fn level(fail_on: FailOn) -> report::FailOn {
+    match fail_on {
         FailOn::Error => report::FailOn::Error,
         FailOn::Warning => report::FailOn::Warning,
         FailOn::Note => report::FailOn::Note,
         FailOn::None => report::FailOn::None,
-    });
+    }
 }
 
 fn write(

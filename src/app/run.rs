@@ -7,13 +7,13 @@ use super::services::Services;
 use super::signer::{AnySigner, local_key};
 use super::trust::Loaded;
 use super::watch::Watch;
-use super::{Scene, allow, claims, derive, event, predicates, trust};
+use super::{Scene, allow, claims, derive, event, expect, predicates, publish, trust};
 use crate::base::failure::{Cause, Class};
-use crate::cli::{Origins, RunSettings};
+use crate::cli::{Origins, RunSettings, SummaryWish};
 use crate::domain::trust::DerivedTrust;
 use crate::edge::ci::Host;
 use crate::edge::local_key::LocalKey;
-use crate::job::{self, RunJob, Surroundings};
+use crate::job::{self, RunJob, Summarize, Surroundings};
 
 pub(super) async fn run(
     command: &'static str,
@@ -40,6 +40,10 @@ pub(super) async fn work(
     let named = Named::read(&settings.asked, scene)?;
     allow::check(settings, named.profile.as_ref(), &named.targets)?;
     let predicates = predicates::read(&settings.predicates, scene)?;
+    let sums_up = settings.summary == SummaryWish::Attach;
+    if sums_up {
+        expect::refuse_summary(named.deriving().expectations)?;
+    }
     let created = claims::created(scene)?;
     let watch = Watch::new(scene);
     let asks = claims::wanted(&settings.provenance, scene) || settings.asked.key.is_none();
@@ -61,6 +65,10 @@ pub(super) async fn work(
         minimum_build_level: settings.minimum_build_level,
         predicates,
         unbound: settings.unbound,
+        summary: sums_up.then(|| Summarize {
+            fail_on: publish::level(settings.task.report.fail_on),
+            found: services.findings.iter().map(|found| found.level).collect(),
+        }),
         created,
         trust: loaded.trust,
         repository: settings.asked.repository.clone(),

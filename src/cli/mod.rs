@@ -38,7 +38,7 @@ pub use pages::{action_inputs, exit_codes_table, inputs_table, variables_table};
 pub use services::{AwsSettings, RegistrySettings, ServiceSettings};
 pub use settings::{
     Asked, CopySettings, DemoSettings, DownloadSettings, ExplainSettings, InspectSettings, Invocation,
-    KeyChoice, Look, NOTATION, ProvenanceWish, ReportSettings, RunSettings, Settings, TargetsSettings,
-    TaskSettings, TrustFiles, VerifySettings,
+    KeyChoice, Look, NOTATION, ProvenanceWish, ReportSettings, RunSettings, Settings, SummaryWish,
+    TargetsSettings, TaskSettings, TrustFiles, VerifySettings,
 };
 pub use words::{Color, FailOn, Format, Overrides, TargetsFormat, Untrusted};

@@ -6,7 +6,7 @@ use crate::base::time::Timestamp;
 use crate::domain::oci::{ArtifactType, Blob, Digest, Manifest, Subject};
 use crate::domain::provenance::attestation_manifest::{self, Attachment};
 use crate::domain::provenance::{
-    Attested, BuildFacts, Kind, PROVENANCE_PREDICATE, Predicate, provenance_statement,
+    Attested, BuildFacts, Kind, PROVENANCE_PREDICATE, Predicate, Summary, provenance_statement,
 };
 
 /// One attestation that a run wants on an image.
@@ -16,6 +16,8 @@ pub(super) enum Wish<'a> {
     Provenance(&'a BuildFacts),
     /// A document that was given.
     Document(&'a Predicate),
+    /// A summary of what was verified, and when.
+    Summary(&'a Summary, Timestamp),
 }
 
 impl Wish<'_> {
@@ -23,6 +25,7 @@ impl Wish<'_> {
     pub(super) fn what(&self) -> String {
         match self {
             Self::Provenance(_) => Kind::Provenance.name().to_owned(),
+            Self::Summary(..) => Kind::Vsa.name().to_owned(),
             Self::Document(predicate) => {
                 let choice = predicate.choice();
                 let usual = choice.kind().map(Kind::artifact_type);
@@ -39,6 +42,7 @@ impl Wish<'_> {
     pub(super) fn predicate_type(&self) -> &str {
         match self {
             Self::Provenance(_) => PROVENANCE_PREDICATE,
+            Self::Summary(..) => Kind::Vsa.predicate_type(),
             Self::Document(predicate) => predicate.predicate_type(),
         }
     }
@@ -47,6 +51,7 @@ impl Wish<'_> {
     pub(super) fn artifact_type(&self) -> ArtifactType {
         match self {
             Self::Provenance(_) => ArtifactType::PROVENANCE,
+            Self::Summary(..) => Kind::Vsa.artifact_type(),
             Self::Document(predicate) => predicate.choice().artifact_type(),
         }
     }
@@ -59,12 +64,15 @@ impl Wish<'_> {
                 Attachment::of(Kind::Provenance, provenance_statement(&entries, facts))
             }
             Self::Document(predicate) => predicate.attachment(&entries),
+            Self::Summary(summary, verified) => {
+                Attachment::of(Kind::Vsa, summary.statement(&entries, *verified))
+            }
         }
     }
 
     /// Whether this takes the place of another attestation of ours of the same kind. A provenance does where the same
     /// builder speaks in the same form: the word of another, as of an environment that nobody vouches for, replaces
-    /// nothing.
+    /// nothing. So with a summary and its verifier.
     pub(super) fn replaces(&self, found: &Attested) -> bool {
         match self {
             Self::Provenance(facts) => found.statement().is_some_and(|statement| {
@@ -72,6 +80,9 @@ impl Wish<'_> {
                     && statement.build_type() == Some(facts.build_type.as_str())
             }),
             Self::Document(_) => true,
+            Self::Summary(summary, _) => found
+                .statement()
+                .is_some_and(|statement| summary.is_by_same(statement)),
         }
     }
 
@@ -82,6 +93,11 @@ impl Wish<'_> {
                 let entries = entries(unit, names);
                 let statement = found.statement();
                 statement.is_some_and(|statement| statement.claims_same(&entries, facts))
+            }
+            Self::Summary(summary, _) => {
+                let entries = entries(unit, names);
+                let statement = found.statement();
+                statement.is_some_and(|statement| summary.is_said_by(statement, &entries))
             }
             Self::Document(_) => {
                 let made = ready(unit, names, *self, Timestamp::from_unix(0)).ok();

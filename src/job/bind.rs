@@ -111,27 +111,37 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         Some(ended)
     }
 
+    /// What is said of an image that was looked into and that nothing ties to the run.
+    pub(super) fn untied(&self, looked: &Looked) -> Option<Finding> {
+        let (_, found) = tied(looked).filter(|(_, found)| !found.is_empty())?;
+        let mut finding = unbound(&found.join("; "), looked.unit.subject.digest());
+        if self.job.unbound == Unbound::Refuse {
+            finding.level = Level::Error;
+        }
+        finding.named_at = Some(looked.named_at.clone());
+        Some(finding)
+    }
+
     /// Puts into the report what was found out.
     pub(super) fn tell_tie(&self, looked: &Looked, ended: &mut Ended) {
-        let (tie, found) = match looked.binding.get() {
-            None => return,
-            Some(Ok(Binding::Unbound(found))) => (Binding::NONE, found.clone()),
-            Some(Ok(binding)) => (binding.name(), Vec::new()),
-            Some(Err(cause)) => (Binding::NONE, vec![cause.message.clone()]),
+        let Some((tie, found)) = tied(looked) else {
+            return;
         };
-        if !found.is_empty() {
-            let mut finding = unbound(&found.join("; "), looked.unit.subject.digest());
-            if self.job.unbound == Unbound::Refuse {
-                finding.level = Level::Error;
-            }
-            finding.named_at = Some(looked.named_at.clone());
-            ended.findings.push(finding);
-        }
+        ended.findings.extend(self.untied(looked));
         ended.report.binding = Some(BindingReport {
             tie,
             found: found.into_iter().map(Foreign::new).collect(),
         });
     }
+}
+
+/// What ties an image, as far as that was asked, or what was found instead.
+fn tied(looked: &Looked) -> Option<(&'static str, Vec<String>)> {
+    Some(match looked.binding.get()? {
+        Ok(Binding::Unbound(found)) => (Binding::NONE, found.clone()),
+        Ok(binding) => (binding.name(), Vec::new()),
+        Err(cause) => (Binding::NONE, vec![cause.message.clone()]),
+    })
 }
 
 /// What to say of an image that nothing ties to the run.

@@ -136,6 +136,11 @@ impl Build {
         Self { account, supported }
     }
 
+    /// The build level that the evidence of this run supports.
+    pub(super) fn level(&self) -> BuildLevel {
+        self.supported.level
+    }
+
     /// Whether a CI host was asked about it, not a person.
     pub(super) fn is_by_host(&self) -> bool {
         self.account.voucher != Voucher::Caller

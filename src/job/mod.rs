@@ -37,6 +37,7 @@ mod settings;
 mod sign;
 mod standing;
 mod stop;
+mod summarize;
 mod tags;
 mod targets;
 mod tell;
@@ -58,7 +59,8 @@ pub use name::{ImageInput, NameError, NameProblem, Naming, Part, name_targets};
 pub use run::run;
 pub use settings::{
     BuildLevel, BuilderId, Concurrency, CopyJob, ExplainJob, GivenPolicy, Images, InspectJob, Issuer,
-    PredicateChoice, Provenance, Recursive, RunJob, Source, Surroundings, Target, Trust, Unbound, VerifyJob,
+    PredicateChoice, Provenance, Recursive, RunJob, Source, Summarize, Surroundings, Target, Trust, Unbound,
+    VerifyJob,
 };
 pub use stop::{Signal, Stop, Stopper, stop_channel};
 pub use targets::{ListedTarget, list_targets, resolve_targets, targets_json, targets_matrix, targets_text};

@@ -22,6 +22,7 @@ use super::progress::Progress;
 use super::resolve::{self, Unit};
 use super::sign::Signings;
 use super::standing::Demand;
+use super::summarize::{Summed, WITHHELD};
 use super::tags::{self, Stray};
 use super::tell::{self, Assessment, MadeNow};
 use super::write::Written;
@@ -81,7 +82,7 @@ pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
 }
 
 /// A note where a key file signs in CI: every step of the job can read it.
-fn local_signer(job: &RunJob, identity: &SignerIdentity) -> Option<Finding> {
+pub(super) fn local_signer(job: &RunJob, identity: &SignerIdentity) -> Option<Finding> {
     let local = matches!(identity, SignerIdentity::LocalKey(_));
     let message = "a local key signs in CI, where every step of the job can read it";
     (local && job.surroundings == Surroundings::Ci).then(|| Finding::new(Rule::LocalSigner, message))
@@ -198,7 +199,9 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             }
             let names = names.get(subject.digest()).map(Vec::as_slice);
             for wish in self.wishes(looked) {
-                if let Some(found) = self.standing_for(looked, wish, names.unwrap_or_default()) {
+                let (unit, observed) = (&looked.unit, &looked.observed);
+                let standing = self.standing_for(unit, observed, wish, names.unwrap_or_default());
+                if let Some(found) = standing {
                     elsewhere.attested((subject, wish.what()), found, signer);
                 }
             }
@@ -322,6 +325,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             return Ended::bare(report, None);
         }
         let progress = Progress::new(self.observer, looked.index);
+        let mut actions = actions;
+        actions.retain(|action| !self.is_of_summary(action));
         let work = async {
             let (mut observed, moved) = if actions.iter().any(Action::writes) {
                 let written = self.write(looked, &actions, names, &progress);
@@ -335,19 +340,23 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             } else {
                 (looked.observed.clone(), self.moved(looked).await?)
             };
-            let assessed = tell::assess(&looked.unit, &observed, self.demand(looked), &self.made.borrow());
-            let notes = if assessed.failure.is_none() && moved.is_empty() {
-                self.replace(looked, &actions, &mut observed).await
-            } else {
-                Vec::new()
-            };
-            Ok((observed, moved, notes))
+            let (mut notes, mut withheld) = (Vec::new(), None);
+            if self.assess(looked, &observed).failure.is_none() && moved.is_empty() {
+                notes = self.replace(looked, &actions, &mut observed).await;
+                let told = self.sum_up(looked, names, (&actions, &notes), &mut observed, &progress);
+                match Box::pin(told).await? {
+                    Summed::Done(told) => notes.extend(told),
+                    Summed::Withheld => withheld = Some(WITHHELD.to_owned()),
+                }
+            }
+            Ok((observed, moved, notes, withheld))
         };
         let mut last = match progress
             .guard(self.job.concurrency.timeout, self.stop, work)
             .await
         {
-            Ok((observed, moved, notes)) => {
+            Ok((observed, moved, notes, withheld)) => {
+                let plan = plan.into_iter().chain(withheld).collect();
                 let mut last = self.conclude(looked, &observed, moved, plan, &progress);
                 last.findings.extend(notes.into_iter().map(|note| Finding {
                     named_at: Some(looked.named_at.clone()),
@@ -367,7 +376,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
 
     /// Reads what was stored as anybody would, and judges it. A registry may list what it stored a little later, so
     /// what is not listed is looked for again before that is a failure.
-    async fn read_back(&self, looked: &Looked, written: &Written) -> Result<Observed, Cause> {
+    pub(super) async fn read_back(&self, looked: &Looked, written: &Written) -> Result<Observed, Cause> {
         let (unit, place) = (&looked.unit, looked.unit.subject.place());
         let scope = scope(place, self.job.repository.as_ref());
         let asked = written
@@ -395,8 +404,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             .filter(|accepted| ours(accepted))
             .map(|accepted| accepted.signature().clone())
             .next();
-        let attestations = self.wishes(looked).into_iter().map(|wish| {
-            let standing = self.standing_for(looked, wish, names);
+        let found = |wish: Wish<'_>| {
+            let standing = self.standing_for(&looked.unit, &looked.observed, wish, names);
             let standing = standing.map(|found| &found.descriptor.digest);
             let own = self.own(&looked.observed, wish).into_iter();
             let own = own.filter(|(_, attested)| wish.replaces(attested));
@@ -406,28 +415,39 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                 standing: standing.cloned(),
                 older: own.filter(|digest| Some(*digest) != standing).cloned().collect(),
             }
-        });
-        let found = Found {
+        };
+        let mut all = Found {
             digest: looked.unit.subject.digest().clone(),
             signature,
-            attestations: attestations.collect(),
+            attestations: self.wishes(looked).into_iter().map(found).collect(),
         };
         let wanted = Wanted {
             sign: self.job.images == Images::Sign,
             resign: self.job.resign,
         };
-        plan::plan(&found, wanted)
+        let actions = plan::plan(&all, wanted);
+        let Some(summary) = self.summary(looked, &looked.observed, names) else {
+            return actions;
+        };
+        let mut of_summary = found(Wish::Summary(&summary, self.judge.clock.now()));
+        if actions.iter().any(Action::writes) {
+            // What is written now is not summed up yet.
+            of_summary.older.extend(of_summary.standing.take());
+        }
+        all.attestations.push(of_summary);
+        plan::plan(&all, wanted)
     }
 
     /// An attestation of ours that says what this run would say, whichever run wrote it.
-    fn standing_for<'a>(
+    pub(super) fn standing_for<'a>(
         &'a self,
-        looked: &'a Looked,
+        unit: &Unit,
+        observed: &'a Observed,
         wish: Wish<'_>,
         names: &[String],
     ) -> Option<&'a ObservedAttestation> {
-        let mut own = self.own(&looked.observed, wish).into_iter();
-        let same = own.find(|(_, attested)| wish.is_met_by(attested, &looked.unit, names));
+        let mut own = self.own(observed, wish).into_iter();
+        let same = own.find(|(_, attested)| wish.is_met_by(attested, unit, names));
         same.map(|(found, _)| found)
     }
 
@@ -456,6 +476,11 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         .await
     }
 
+    /// How an image stands, by what this run demands.
+    pub(super) fn assess(&self, looked: &Looked, observed: &Observed) -> Assessment {
+        tell::assess(&looked.unit, observed, self.demand(looked), &self.made.borrow())
+    }
+
     /// What has to stand in the end.
     fn demand(&self, looked: &Looked) -> Demand {
         Demand::Written {
@@ -472,13 +497,12 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         plan: Vec<String>,
         progress: &Progress<'_, O>,
     ) -> Ended {
-        let made = self.made.borrow();
         let Assessment {
             mut report,
             mut findings,
             failure,
             worst: _,
-        } = tell::assess(&looked.unit, observed, self.demand(looked), &made);
+        } = self.assess(looked, observed);
         let mut failures: Vec<Failure> = failure.into_iter().map(|cause| progress.failure(cause)).collect();
         for stray in moved {
             let (finding, cause) = stray.moved();

@@ -9,9 +9,11 @@ use crate::base::time::Timestamp;
 use crate::domain::oci::{Digest, ImageRef, Repository, Tag};
 use crate::domain::provenance::{Account, Predicate};
 pub use crate::domain::provenance::{BuildLevel, BuilderId, Issuer, PredicateChoice, Source};
-use crate::domain::report::Checked;
+use crate::domain::report::{Checked, FailOn, Level};
 use crate::domain::trust::expectation::Expectations;
-use crate::domain::trust::{Applicable, DerivedTrust, Requirements, TrustPolicyDocument, TrustStore};
+use crate::domain::trust::{
+    Applicable, DerivedTrust, Requirements, TrustPolicy, TrustPolicyDocument, TrustStore,
+};
 
 /// One image that somebody named.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +88,15 @@ pub enum Provenance {
     Attach(Box<Account>),
     /// One that says what is being found out.
     Awaited(Promise),
+}
+
+/// A verification summary that is attached to what the run verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summarize {
+    /// From which level on a finding fails the run: a run that says no sums nothing up.
+    pub fail_on: FailOn,
+    /// The levels of what is found whatever the images are.
+    pub found: Vec<Level>,
 }
 
 /// What signatures are held against: one policy document and the certificates its policies name; and what is expected
@@ -172,6 +183,11 @@ impl Trust {
         }
     }
 
+    /// Whether a policy asks no more than what follows from the signer itself.
+    pub(super) fn is_self_made(&self, policy: &TrustPolicy) -> bool {
+        self.checked == Checked::SelfChecked || self.self_made.contains(policy.name())
+    }
+
     /// The requirements, with pairs that the signed payload must hold.
     pub(super) fn demanding(&self, metadata: &BTreeMap<String, String>) -> Requirements {
         Requirements {
@@ -208,6 +224,8 @@ pub struct RunJob {
     pub minimum_build_level: Option<BuildLevel>,
     /// What else is attested: no two of one kind.
     pub predicates: Vec<Predicate>,
+    /// Whether what was verified is summed up.
+    pub summary: Option<Summarize>,
     /// When the attestation says it was made (`SOURCE_DATE_EPOCH`); none takes the image's own time.
     pub created: Option<Timestamp>,
     /// What the result is held against.

@@ -88,6 +88,7 @@ impl World {
             minimum_build_level: None,
             predicates: Vec::new(),
             unbound: Unbound::Tell,
+            summary: None,
             created: None,
             trust: self.trust(),
             repository: None,

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::ahead::Wishes;
 use super::attest::{self, ReadyAttestation, Wish};
 use super::judge::Judged;
+use super::observe::Observed;
 use super::pool;
 use super::progress::Progress;
 use super::run::{Looked, Run};
@@ -185,13 +186,41 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             (None, Some(created)) => Some(attest::ready(&looked.unit, names, wish, created)?),
             (None, None) => None,
         };
-        let Some(attestation) = attestation else {
-            return Ok(None);
-        };
-        let scope = scope(subject.place(), self.job.repository.as_ref());
+        match attestation {
+            Some(attestation) => self.asked(attestation).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Asks for the signatures that an earlier run may have left on the same bytes.
+    async fn asked(&self, attestation: ReadyAttestation) -> Result<Early, Cause> {
+        let scope = scope(attestation.subject.place(), self.job.repository.as_ref());
         let left = self.judge.signatures_on(&attestation.subject, &scope).await?;
         let signed = matches!(standing(&left), Standing::Good);
-        Ok(Some(Early { attestation, signed }))
+        Ok(Early { attestation, signed })
+    }
+
+    /// Signs and stores one attestation more, when everything else is there.
+    pub(super) async fn write_one(
+        &self,
+        image: &Subject,
+        what: &str,
+        attestation: ReadyAttestation,
+        progress: &Progress<'_, O>,
+    ) -> Result<Written, Cause> {
+        let early = self.asked(attestation).await?;
+        let (attestation, signature) = self.prepare(early).await?;
+        self.attach(image.place(), &attestation, signature.as_deref())
+            .await?;
+        progress.published(format!("{what} {}", attestation.manifest.digest()));
+        progress.end(attestation.manifest.digest().short());
+        let mut written = Written::default();
+        written.wishes.referrers.push(image.digest().clone());
+        written.attestation(image, &attestation)?;
+        if let Some(signature) = signature {
+            written.signature(&attestation.subject, signature)?;
+        }
+        Ok(written)
     }
 
     /// The attestation with the time at which the image was signed just now: bytes that nobody had before.
@@ -218,7 +247,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             if signs {
                 self.elsewhere.get()?.signed_at(&looked.unit.subject)
             } else {
-                self.standing_since(looked)
+                self.standing_since(&looked.observed)
             }
         };
         let given = self.job.created;
@@ -246,8 +275,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     }
 
     /// When the oldest of our signatures that stand on the image was made.
-    fn standing_since(&self, looked: &Looked) -> Option<Timestamp> {
-        let accepted = looked.observed.signatures.iter().filter_map(Judged::accepted);
+    pub(super) fn standing_since(&self, observed: &Observed) -> Option<Timestamp> {
+        let accepted = observed.signatures.iter().filter_map(Judged::accepted);
         let ours = accepted.filter(|accepted| self.signings.identity().made(accepted));
         ours.map(|accepted| accepted.envelope().attributes().time()).min()
     }

@@ -89,7 +89,7 @@ const MISUNDERSTOOD: &[Asked] = &[
     (&["run", "--signer", "remote", "oci:x"], &[]),
     (&["run", "oci:x"], &[]),
     (&["run", "--signer", "local", "--signer", "local", "oci:x"], &[]),
-    (&["run", "--vsa", "oci:x"], &[]),
+    (&["run", "--mode", "auto", "oci:x"], &[]),
     (&["run", "--local-key", "k.pem", "oci:x"], &[]),
     (
         &["run", "--signer", "local", "--local-key", "k.pem", "oci:x"],

@@ -73,6 +73,8 @@ mod release;
 #[cfg(test)]
 mod scratch;
 #[cfg(test)]
+mod summary;
+#[cfg(test)]
 mod tags;
 #[cfg(test)]
 mod tampering;

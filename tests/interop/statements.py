@@ -3,8 +3,8 @@
 Runs the program named on the command line: its demo, and the demo's image again as jobs of each host have it. Every
 Statement that it leaves, and every one in the directory that may be named besides (where the tests put those that rest
 on a verified token), is read by the package's protocol buffers, which refuse members they do not know, and so is its
-predicate as SLSA provenance v1. Then the build type's own page counts: which members it has, and no others. Prints one
-line per Statement and ends with how many held.
+predicate as SLSA provenance v1, or as a verification summary. Then the build type's own page counts: which members it
+has, and no others. Prints one line per Statement and ends with how many held.
 """
 
 import json
@@ -17,6 +17,7 @@ import tempfile
 
 from google.protobuf import json_format
 from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
+from in_toto_attestation.predicates.vsa.v1 import vsa_pb2
 from in_toto_attestation.v1 import resource_descriptor
 from in_toto_attestation.v1 import statement as in_toto
 from in_toto_attestation.v1 import statement_pb2
@@ -209,6 +210,46 @@ def kept(directory):
     return found
 
 
+def hold_summary(document):
+    message = json_format.ParseDict(document, statement_pb2.Statement())
+    in_toto.Statement.copy_from_pb(message).validate()
+    # The package's protocol buffers are older than SLSA 1.1, and have one text where SLSA has a list of levels.
+    predicate = json.loads(json.dumps(document["predicate"]))
+    versions, levels = predicate["verifier"].pop("version"), predicate["verifiedLevels"]
+    if list(versions) != ["countersign"] or len(levels) != 1:
+        sys.exit(f"summary: {versions}, {levels}")
+    predicate["verifiedLevels"] = levels[0]
+    summary = json_format.ParseDict(predicate, vsa_pb2.VerificationSummary())
+    for member, value in {
+        "verifier.id": summary.verifier.id,
+        "timeVerified": summary.time_verified.seconds,
+        "resourceUri": summary.resource_uri,
+        "policy.uri": summary.policy.uri,
+        "policy.digest": summary.policy.digest["sha256"],
+        "inputAttestations": summary.input_attestations,
+        "verifiedLevels": summary.verified_levels,
+        "slsaVersion": summary.slsa_version,
+        "subject": message.subject,
+    }.items():
+        if not value:
+            sys.exit(f"summary: {member} is missing")
+    if summary.verification_result != "PASSED":
+        sys.exit(f"summary: {summary.verification_result}")
+    print(f"summary: {summary.verifier.id}")
+
+
+def summaries(program):
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = pathlib.Path(temporary)
+        call(program, directory, {}, "demo", "web", "--quiet")
+        call(program, directory, {}, "run", "--signer", "local", "--provenance", "off", "--vsa", "oci:web:1.0")
+        is_summary = lambda each: each["predicateType"] == "https://slsa.dev/verification_summary/v1"
+        found = [each for each in statements(directory / "web") if is_summary(each)]
+        if len(found) != 1:
+            sys.exit(f"expected one summary, found {len(found)}")
+        hold_summary(found[0])
+
+
 def main():
     program, held = str(pathlib.Path(sys.argv[1]).resolve()), 0
     for name, (variables, build_type) in HOSTS.items():
@@ -227,7 +268,8 @@ def main():
     for document in kept(pathlib.Path(sys.argv[2])) if len(sys.argv) > 2 else []:
         hold("by a token", document)
         held += 1
-    print(f"{held} Statements held")
+    summaries(program)
+    print(f"{held + 1} Statements held")
 
 
 main()

@@ -26,6 +26,10 @@ pub(in crate::cli) struct ProvenanceArgs {
     /// Refuse an image that nothing ties to this run: no label or annotation with its commit, no provenance by BuildKit
     #[arg(long, help_heading = "Provenance")]
     pub(in crate::cli) require_binding: bool,
+    /// Sum up what the run verified in a signed attestation (SLSA's verification summary), for gates that check no more
+    /// than that; a run that says no attaches none
+    #[arg(long, help_heading = "Provenance")]
+    pub(in crate::cli) vsa: bool,
     #[command(flatten)]
     pub(in crate::cli) level: LevelArgs,
 }

@@ -6,7 +6,6 @@ pub(in crate::cli) const LATER_COMMANDS: [&str; 7] =
 
 /// Inputs of the contract that are not built yet, and the commands that will take them.
 pub(in crate::cli) const LATER_INPUTS: &[(&[&str], &[&str])] = &[
-    (&["run", "verify"], &["vsa"]),
     (&["run"], &["mode", "lift-buildkit"]),
     (&["verify"], &["blob", "signature"]),
 ];

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::args::{
     AttestArgs, Cli, Command, CopyArgs, DemoArgs, DownloadArgs, ExplainArgs, InspectArgs, LevelArgs,
-    ProvenanceArgs, RunArgs, ServiceArgs, TargetsArgs, TaskArgs, TrustArgs, VerifyArgs,
+    PredicateArgs, ProvenanceArgs, RunArgs, ServiceArgs, TargetsArgs, TaskArgs, TrustArgs, VerifyArgs,
 };
 use super::error::CliError;
 use super::images::{ImageText, images, needs_allow};
@@ -19,7 +19,7 @@ use super::services::{ServiceSettings, unsigned};
 use super::words::{Format, Pair, ProvenanceMode, Reach, TargetsFormat, Untrusted};
 use super::{pages, words};
 use crate::base::foreign::quote;
-use crate::domain::oci::Repository;
+use crate::domain::oci::{MediaType, Repository};
 use crate::job::{BuildLevel, BuilderId, Concurrency, Images, PredicateChoice, Recursive, Source, Unbound};
 
 pub use asked::{Asked, KeyChoice, NOTATION, TrustFiles};
@@ -106,6 +106,8 @@ pub struct RunSettings {
     pub minimum_build_level: Option<BuildLevel>,
     /// What else is.
     pub predicates: Vec<PredicateChoice>,
+    /// Whether what was verified is summed up.
+    pub summary: SummaryWish,
     /// What becomes of what nothing ties to this run.
     pub unbound: Unbound,
     /// How the images are worked through.
@@ -200,6 +202,15 @@ pub enum ProvenanceWish {
     },
 }
 
+/// What is wanted of a summary of what was verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SummaryWish {
+    /// None.
+    Off,
+    /// One that is attached and signed.
+    Attach,
+}
+
 impl Invocation {
     /// A page that was asked for.
     pub(super) fn page(page: Page) -> Self {
@@ -274,6 +285,7 @@ fn run(args: RunArgs, origins: &Origins) -> Result<RunSettings, CliError> {
     let (judged_by, task) = halves(args.task, origins);
     let asked = asked(args.images, args.who, judged_by, Need::Signing, origins)?.expecting(args.expect);
     needs_allow(&asked.images, &args.allow.allow, origins)?;
+    one_summary(&args.provenance, &args.predicates, origins)?;
     Ok(RunSettings {
         asked,
         recursive: recursive(args.subjects.recursive),
@@ -287,10 +299,28 @@ fn run(args: RunArgs, origins: &Origins) -> Result<RunSettings, CliError> {
         signs: Images::Sign,
         unbound: unbound(&args.provenance, origins)?,
         minimum_build_level: minimum(&args.provenance, origins)?,
+        summary: if args.provenance.vsa {
+            SummaryWish::Attach
+        } else {
+            SummaryWish::Off
+        },
         provenance: provenance(args.provenance, origins)?,
         predicates: args.predicates.attest,
         task,
     })
+}
+
+/// A summary of the run's own and one from a file would take each other's place.
+fn one_summary(own: &ProvenanceArgs, given: &PredicateArgs, origins: &Origins) -> Result<(), CliError> {
+    let is_summary = |choice: &PredicateChoice| choice.artifact_type() == MediaType::VSA;
+    if own.vsa && given.attest.iter().any(is_summary) {
+        return Err(CliError::Together {
+            first: origins.spell("vsa"),
+            second: format!("{} vsa", origins.spell("attest")),
+            why: "an image has one summary by one signer",
+        });
+    }
+    Ok(())
 }
 
 /// The part of `run` that attaches documents to images which are there.
@@ -319,6 +349,7 @@ fn attest(args: AttestArgs, origins: &Origins) -> Result<RunSettings, CliError> 
         minimum_build_level: None,
         provenance: ProvenanceWish::Off,
         predicates: args.predicates.attest,
+        summary: SummaryWish::Off,
         task,
     })
 }

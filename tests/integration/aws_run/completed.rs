@@ -15,7 +15,7 @@ use crate::support::registry::Quirks;
 const WRITING: [&str; 4] = ["signer", "signer-data", "registry", "storage"];
 
 /// Kills a run when its nth request arrives, which is still carried out; says whether it came that far.
-fn killed_at(stage: &Stage, image: &str, nth: usize) -> bool {
+fn killed_at(stage: &Stage, image: &str, more: &[&str], nth: usize) -> bool {
     let child: Arc<Mutex<Option<Child>>> = Arc::default();
     let seen = Arc::new(AtomicUsize::new(0));
     for (service, operation) in OPERATIONS {
@@ -32,7 +32,7 @@ fn killed_at(stage: &Stage, image: &str, nth: usize) -> bool {
         });
         stage.world.fault(service, operation, When::Always, strike);
     }
-    let mut command = stage.run_command(&[image], "https://example.com/source", &[]);
+    let mut command = stage.run_command(&[image], "https://example.com/source", more);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     // Held until the child is known, so that no request is missed.
     let mut held = child.lock().unwrap();
@@ -51,32 +51,42 @@ fn killed_at(stage: &Stage, image: &str, nth: usize) -> bool {
     status.code().is_none()
 }
 
-fn strike(quirks: fn(Quirks) -> Quirks, always_signed: bool) {
-    for nth in 1.. {
+fn strike(quirks: fn(Quirks) -> Quirks, always_signed: bool, more: &[&str], from: usize) {
+    for nth in from.. {
         let stage = Stage::with(quirks);
         let digest = stage.registry.put_image("web", "1.4", "an image");
         let image = format!("{}/web@{digest}", stage.host);
-        if !killed_at(&stage, &image, nth) {
-            assert!(nth > 20, "only {nth} requests");
+        if !killed_at(&stage, &image, more, nth) {
+            assert!(nth > from.max(20), "only {nth} requests");
             break;
         }
         let cell = format!("killed at request {nth}");
         if always_signed {
             assert_clean(&stage, &cell);
         }
-        let again = stage.run(&[&image]);
+        let again = stage.run_with(&[&image], more);
         assert_eq!(again.code, 0, "{cell}: {}", again.everything());
         assert_clean(&stage, &cell);
-        assert_eq!(stage.registry.referrers("web", &digest).len(), 2, "{cell}");
+        assert_eq!(
+            stage.registry.referrers("web", &digest).len(),
+            2 + more.len(),
+            "{cell}"
+        );
         stage.world.ledger().clear();
-        assert_eq!(stage.run(&[&image]).code, 0, "{cell}");
+        assert_eq!(stage.run_with(&[&image], more).code, 0, "{cell}");
         assert_eq!(stage.signed_and_written(), (0, 0), "{cell}");
     }
 }
 
 #[test]
 fn a_run_that_is_killed_at_any_request_leaves_nothing_unsigned_and_is_completed_by_the_next() {
-    strike(|quirks| quirks, true);
+    strike(|quirks| quirks, true, &[], 1);
+}
+
+/// What comes before the summary is the same without it.
+#[test]
+fn a_run_that_is_killed_while_it_sums_up_is_completed_by_the_next() {
+    strike(|quirks| quirks, true, &["--vsa"], 24);
 }
 
 #[test]
@@ -85,5 +95,5 @@ fn where_the_attestation_has_to_go_first_a_killed_run_is_completed_by_the_next()
         subject_must_exist: true,
         ..quirks
     };
-    strike(quirks, false);
+    strike(quirks, false, &[], 1);
 }

@@ -36,6 +36,7 @@ pub(super) fn assert_clean(stage: &Stage, cell: &str) {
     for (digest, stored) in stage.registry.manifests("web") {
         let manifest: serde_json::Value = serde_json::from_slice(&stored.bytes).unwrap();
         if manifest["artifactType"] == "application/vnd.in-toto.provenance+json"
+            || manifest["artifactType"] == "application/vnd.in-toto.vsa+json"
             || manifest["artifactType"] == "application/vnd.in-toto+json"
         {
             let on = stage.registry.referrers("web", &digest.parse().unwrap());

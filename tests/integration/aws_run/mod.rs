@@ -26,6 +26,7 @@ mod identities;
 mod recorded;
 mod registries;
 mod stopped;
+mod summed;
 
 /// A world with AWS and one ECR registry, and a directory to run in.
 struct Stage {

@@ -100,7 +100,7 @@ pub(super) fn legend(report: &RunReport, between: &str) -> String {
     let mut verdicts = signatures.map(|signature| signature.verdict);
     match &report.checked {
         None if verdicts.any(|verdict| verdict != "listed") => {
-            format!("✗ rejected   ? could not tell   {listed}")
+            ["✓ accepted", "✗ rejected", "? could not tell", listed].join(between)
         }
         None => listed.to_owned(),
         Some(checked) => {

@@ -97,11 +97,8 @@ fn words(text: &str, out: &mut Vec<String>) {
 
 /// `1.` and `1)` begin a list in Markdown, `-` a list or a rule.
 fn begins_a_block(word: &str) -> bool {
-    word.starts_with('-')
-        || word
-            .trim_end_matches(['.', ')'])
-            .bytes()
-            .all(|b| b.is_ascii_digit())
+    let number = word.trim_end_matches(['.', ')']);
+    word.starts_with('-') || number.len() < word.len() && number.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// One word of prose, its punctuation left outside the code.
@@ -182,7 +179,7 @@ mod tests {
         assert_eq!(prose("1. one"), "`1.` one");
         assert_eq!(prose("- one"), "`-` one");
         assert_eq!(prose("--- "), "`---`");
-        assert_eq!(prose("2 of 3"), "`2` of 3");
+        assert_eq!(prose("2 of 3"), "2 of 3");
     }
 
     #[test]

@@ -180,14 +180,10 @@ fn suite(report: &RunReport, name: &str, target: Option<usize>) -> Suite {
     let findings = report.findings.iter().filter(|finding| finding.target == target);
     let mut cases: Vec<_> = findings.map(finding_case).collect();
     cases.extend(report.failures_of(target).map(|failure| {
-        let hint = failure
-            .cause
-            .hint
-            .as_ref()
-            .map(|hint| format!(". What to do: {hint}"));
+        let fix = failure.fix().map(|fix| format!(". What to do: {fix}"));
         let outcome = Outcome::Broken {
             kind: failure.cause.class.name().to_owned(),
-            text: format!("{}{}", failure.cause.message, hint.unwrap_or_default()),
+            text: format!("{}{}", failure.cause.message, fix.unwrap_or_default()),
         };
         Case::new(format!("step {}", failure.step), outcome)
     }));

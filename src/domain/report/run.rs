@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{BindingReport, BuildReport, Finding, TreeNode};
+use super::{BindingReport, BuildReport, Finding, Notice, TreeNode};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::Foreign;
 use crate::base::time::Timestamp;
@@ -76,6 +76,13 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// What to do about it: the hint, else what helps wherever a service did not answer.
+    pub fn fix(&self) -> Option<&str> {
+        let silent = self.cause.class == Class::Unavailable;
+        let hint = self.cause.hint.as_deref();
+        hint.or_else(|| silent.then(|| Notice::of(self).fix()))
+    }
+
     /// Where it happened, as the beginning of a sentence.
     pub(super) fn place(&self) -> String {
         match self.step {

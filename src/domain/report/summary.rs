@@ -282,9 +282,11 @@ fn expected(text: &str) -> String {
     if words.contains('`') { code(text) } else { words }
 }
 
-/// Each signature of a refused image with its validations; "no" and "could not tell" are told apart.
+/// Each signature of a refused image with its validations; "no" and "could not tell" are told apart. Where one is
+/// accepted, the refusal lies elsewhere.
 fn refused(target: &TargetReport) -> String {
-    if target.state != TargetState::Rejected || target.signatures.is_empty() {
+    let accepted = target.signatures.iter().any(|one| one.verdict == "accepted");
+    if target.state != TargetState::Rejected || target.signatures.is_empty() || accepted {
         return String::new();
     }
     let mut text = format!("### Signatures of {}\n", code(&target.image));
@@ -340,8 +342,8 @@ fn stopped(report: &RunReport, failure: &Failure) -> String {
         failure.cause.class,
         prose(&failure.cause.message)
     );
-    if let Some(hint) = &failure.cause.hint {
-        let _ = write!(text, "\n- What to do: {}\n", prose(hint));
+    if let Some(fix) = failure.fix() {
+        let _ = write!(text, "\n- What to do: {}\n", prose(fix));
     }
     if !failure.done.is_empty() {
         text.push_str("\nPublic already:\n\n");
@@ -410,7 +412,8 @@ fn by_hand(report: &RunReport, paths: &Paths) -> String {
         .iter()
         .filter(|_| judged)
         .filter_map(|target| commands(target, paths))
-        .collect();
+        .collect::<Vec<_>>()
+        .join("\n");
     if commands.is_empty() {
         return String::new();
     }
@@ -430,15 +433,15 @@ fn commands(target: &TargetReport, paths: &Paths) -> Option<String> {
     let notation = match layout {
         Some(path) => {
             format!(
-                "NOTATION_EXPERIMENTAL=1 notation verify --oci-layout --scope local/layout {}",
+                "NOTATION_EXPERIMENTAL=1 notation verify --oci-layout --scope local/layout \\\n  {}",
                 shell(path)?
             )
         }
-        None => format!("notation verify {}", shell(&image)?),
+        None => format!("notation verify \\\n  {}", shell(&image)?),
     };
     let image = shell(&image)?;
     Some(format!(
-        "countersign verify {image} \\\n  --trust-policy {trust}/trustpolicy.json --trust-store {trust}/truststore\n\
-         NOTATION_CONFIG={trust} \\\n  {notation}\n"
+        "countersign verify --trust-policy {trust}/trustpolicy.json --trust-store {trust}/truststore \\\n  {image}\n\
+         NOTATION_CONFIG={trust} {notation}\n"
     ))
 }

@@ -357,8 +357,8 @@ fn failure_text(report: &RunReport, failure: &Failure, style: Style) -> String {
     if let Some(image) = report.image(failure.target) {
         let _ = writeln!(text, "  image: {}", plain(image));
     }
-    if let Some(hint) = &failure.cause.hint {
-        let _ = writeln!(text, "  fix: {}", plain(hint));
+    if let Some(fix) = failure.fix() {
+        let _ = writeln!(text, "  fix: {}", plain(fix));
     }
     for done in &failure.done {
         let _ = writeln!(text, "  public already: {}", plain(done));

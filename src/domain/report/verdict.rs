@@ -188,6 +188,11 @@ impl RunReport {
     /// What the check was worth, in a sentence; none where nothing was judged.
     pub(super) fn basis(&self) -> Option<String> {
         Some(match self.checked.as_ref()? {
+            Checked::SelfChecked if self.verdict == Verdict::Rejected => {
+                "Self-checked: held against a policy derived from the signer itself, which accepts only what this \
+                 signer signed. What somebody else signed is checked with the trust policy that they give."
+                    .to_owned()
+            }
             Checked::SelfChecked => {
                 "Self-checked: held against a policy derived from the signer itself. That shows the \
                                      store holds what this signer signed, not that anyone else trusts it."

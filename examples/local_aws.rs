@@ -14,7 +14,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use support::World;
@@ -96,20 +96,31 @@ fn program(arguments: &[OsString]) -> Result<Command, String> {
         let name = arguments.get(1).ok_or("expected a program after exec")?;
         let mut command = Command::new(name);
         command.args(arguments.iter().skip(2));
-        return Ok(command);
+        // So that `exec sh` finds countersign, where it is built.
+        let found = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths(beside().into_iter().chain(env::split_paths(&found)));
+        return Ok(match path {
+            Ok(path) => {
+                command.env("PATH", path);
+                command
+            }
+            Err(_) => command,
+        });
     }
     let mut command = Command::new(countersign()?);
     command.args(arguments);
     Ok(command)
 }
 
+/// The folder in which programs are built.
+fn beside() -> Option<PathBuf> {
+    let own = env::current_exe().ok()?;
+    own.parent()?.parent().map(Path::to_owned)
+}
+
 /// The program beside this example; cargo, where it started this example, first makes sure that it is there and new.
 fn countersign() -> Result<PathBuf, String> {
-    let own = env::current_exe().map_err(|error| error.to_string())?;
-    let folder = own
-        .parent()
-        .and_then(|examples| examples.parent())
-        .ok_or("this example lies nowhere")?;
+    let folder = beside().ok_or("this example lies nowhere")?;
     if let Some(cargo) = env::var_os("CARGO") {
         let mut build = Command::new(cargo);
         build.args(["build", "--quiet", "--bin", "countersign", "--manifest-path"]);

@@ -371,6 +371,40 @@ mod tests {
         report(&wrong);
     }
 
+    /// The pages that messages of the program lead to.
+    fn pages_named_in_code() -> Vec<(PathBuf, String)> {
+        let mut folders = vec![root().join("src")];
+        let mut found = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "rs") {
+                    let text = fs::read_to_string(&path).unwrap();
+                    let named = text.split("address(\"docs/").skip(1);
+                    found.extend(named.map(|rest| {
+                        let page = rest.split('"').next().unwrap();
+                        (path.clone(), format!("docs/{page}"))
+                    }));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn messages_lead_to_pages_that_exist() {
+        let pages = pages_named_in_code();
+        assert!(pages.len() >= 3, "{pages:?}");
+        for (code, page) in pages {
+            let (file, anchor) = page.split_once('#').unwrap_or((&page, ""));
+            let text = fs::read_to_string(root().join(file));
+            let text = text.unwrap_or_else(|error| panic!("{}: {page}: {error}", code.display()));
+            let there = anchor.is_empty() || anchors(&text).contains(anchor);
+            assert!(there, "{}: {page}: there is no such heading", code.display());
+        }
+    }
+
     #[test]
     fn commands_in_documents_work() {
         let mut wrong = Vec::new();

@@ -49,6 +49,15 @@ fn fragments(heading: &str) -> Vec<&str> {
 }
 
 #[test]
+fn every_guide_is_found_from_the_readme() {
+    let readme = fs::read_to_string(in_repository("README.md")).unwrap();
+    for entry in fs::read_dir(in_repository("docs/guides")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(readme.contains(&format!("](docs/guides/{name}")), "{name}");
+    }
+}
+
+#[test]
 fn every_message_that_is_explained_can_be_said() {
     let (page, source) = (guide("troubleshooting"), source());
     let headings: Vec<&str> = page

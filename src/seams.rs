@@ -197,6 +197,13 @@ pub type BlobBytes = Pin<Box<dyn Stream<Item = Result<Vec<u8>, StoreProblem>> + 
     reason = "the runtime is single-threaded; nothing needs Send"
 )]
 pub trait CopyStore: WriteStore {
+    /// Whether an image may be given a tag, as far as that can be told before anything is written; a place that is not
+    /// there yet has no tags.
+    ///
+    /// # Errors
+    /// [`StoreError`], where the tag is somebody else's and stays so.
+    async fn may_name(&self, place: &Place, digest: &Digest, tag: Option<&Tag>) -> Result<(), StoreError>;
+
     /// Makes the place where there is none, if it is of a kind that can be made.
     ///
     /// # Errors

@@ -1,10 +1,17 @@
 //! The choice of stores once more, for copying: whole images, and blobs as streams.
 
 use super::backends::{AnyStore, Chosen};
-use crate::domain::oci::{Descriptor, Manifest, Place, Tag};
+use crate::domain::oci::{Descriptor, Digest, Manifest, Place, Tag};
 use crate::seams::{BlobBytes, CopyStore, StoreError};
 
 impl CopyStore for AnyStore {
+    async fn may_name(&self, place: &Place, digest: &Digest, tag: Option<&Tag>) -> Result<(), StoreError> {
+        match self.of(place)? {
+            Chosen::Layout(layout) => layout.may_name(place, digest, tag).await,
+            Chosen::Registry(registry) => registry.may_name(place, digest, tag).await,
+        }
+    }
+
     async fn found(&self, place: &Place) -> Result<(), StoreError> {
         match self.of(place)? {
             Chosen::Layout(layout) => layout.found(place).await,

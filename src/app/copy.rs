@@ -6,7 +6,7 @@ use super::publish::{Finished, publishing};
 use super::watch::Watch;
 use crate::base::failure::{Cause, Class};
 use crate::cli::CopySettings;
-use crate::job::{self, CopyJob};
+use crate::job::{self, CopyJob, Target};
 
 pub(super) async fn copy(settings: &CopySettings, scene: &Scene<'_>) -> Result<u8, Cause> {
     publishing("copy", &settings.task.report, scene, work(settings, scene)).await
@@ -15,7 +15,7 @@ pub(super) async fn copy(settings: &CopySettings, scene: &Scene<'_>) -> Result<u
 async fn work(settings: &CopySettings, scene: &Scene<'_>) -> Result<Finished, Cause> {
     let named = Named::read(&settings.asked, scene)?;
     let [source, destination] = named.targets.as_slice() else {
-        return Err(not_two(named.targets.len()));
+        return Err(not_two(&named.targets));
     };
     let watch = Watch::new(scene);
     let services = named.open(&watch, scene)?;
@@ -40,12 +40,18 @@ async fn work(settings: &CopySettings, scene: &Scene<'_>) -> Result<Finished, Ca
     })
 }
 
-fn not_two(found: usize) -> Cause {
+fn not_two(named: &[Target]) -> Cause {
+    let found = match named {
+        [] => "none".to_owned(),
+        [only] => format!("{} alone", only.image),
+        several => several.len().to_string(),
+    };
     Cause {
         class: Class::Usage,
-        message: format!("expected two images, where from and where to, found {found}"),
+        message: format!("expected two images, SRC and DST, found {found}"),
         hint: Some(
-            "name both, as in: countersign copy SRC DST; as an action, in two lines of images".to_owned(),
+            "name where from, then where to, as in: countersign copy SRC DST; as an action, in two lines of images"
+                .to_owned(),
         ),
     }
 }

@@ -12,14 +12,24 @@ pub(super) enum Heeded {
     Invocation(Box<Invocation>),
 }
 
-/// Reads arguments, variables and the configuration file that they name.
-pub(super) fn listen(argv: Vec<OsString>, environment: &Environment, host: Host) -> Result<Heeded, Cause> {
-    let naming = match host {
+/// How inputs are named where this runs.
+fn naming(host: Host) -> Naming {
+    match host {
         Host::GitHub => Naming::Inputs,
         Host::GitLab | Host::CodeBuild | Host::Bitbucket | Host::Jenkins | Host::Terminal => {
             Naming::Variables
         }
-    };
+    }
+}
+
+/// What there is to warn of, whatever becomes of the arguments.
+pub(super) fn warnings(argv: &[OsString], environment: &Environment, host: Host) -> Vec<String> {
+    cli::warnings(argv, environment.variables(), naming(host))
+}
+
+/// Reads arguments, variables and the configuration file that they name.
+pub(super) fn listen(argv: Vec<OsString>, environment: &Environment, host: Host) -> Result<Heeded, Cause> {
+    let naming = naming(host);
     let here = match naming {
         Naming::Inputs => Paths::of(environment).map(|paths| paths.in_inputs(environment.variables())),
         Naming::Variables | Naming::Flags => None,

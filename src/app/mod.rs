@@ -84,11 +84,17 @@ pub async fn call(argv: Vec<OsString>, stop: &Stop) -> u8 {
     let environment = read.as_ref().cloned().unwrap_or_default();
     let host = Host::detect(&environment);
     let plain = writer(host, &environment, Look::default());
+    let warnings = listen::warnings(&argv, &environment, host);
     let invocation = read
         .map_err(|error| Cause::of(&error))
         .and_then(|environment| listen(argv, &environment, host));
     match invocation {
-        Err(cause) => refused(&plain, &cause),
+        Err(cause) => {
+            for warning in &warnings {
+                plain.warning(warning);
+            }
+            refused(&plain, &cause)
+        }
         Ok(Heeded::Page(page)) => print(&plain, &page),
         Ok(Heeded::Invocation(invocation)) => {
             let writer = writer(host, &environment, invocation.look);

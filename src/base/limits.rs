@@ -75,11 +75,20 @@ pub const INDEX_DEPTH: usize = 4;
 /// Manifests reached from one target (ours; the largest public indexes name under 100).
 pub const INDEX_MANIFESTS: usize = 2_000;
 
+/// Bytes of the manifests reached from one target (ours; those of a thousand platforms take some megabytes).
+pub const INDEX_BYTES: usize = 64 * MEBIBYTE;
+
 /// Manifests of one image that is copied with everything that hangs on it (ours).
 pub const COPIED_MANIFESTS: usize = 10_000;
 
 /// Configurations and layers of such an image (ours).
 pub const COPIED_BLOBS: usize = 50_000;
+
+/// How often the manifests of such an image name them (ours).
+pub const COPIED_PARTS: usize = 500_000;
+
+/// Bytes of its manifests that are kept in memory instead of being read a second time (ours).
+pub const COPIED_BYTES_KEPT: usize = 8 * MEBIBYTE;
 
 /// Bytes of such an image (ours; the largest public images have some 50 GB).
 pub const COPIED_BYTES: u64 = 1_000_000_000_000;

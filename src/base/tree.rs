@@ -56,6 +56,15 @@ impl Value {
             Self::Map(_) => "an object".to_owned(),
         }
     }
+
+    /// This value and every value in it; keys are not counted.
+    fn count(&self) -> usize {
+        match self {
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => 1,
+            Self::List(items) => 1 + items.iter().map(|item| item.value.count()).sum::<usize>(),
+            Self::Map(members) => 1 + members.iter().map(|(_, item)| item.value.count()).sum::<usize>(),
+        }
+    }
 }
 
 /// A whole document.
@@ -76,6 +85,17 @@ impl Document {
             node: &self.root,
             path: String::new(),
         }
+    }
+
+    /// How many values are in it, as readers count them against their bounds.
+    ///
+    /// ```
+    /// use countersign::base::{json, limits::Bounds};
+    /// assert_eq!(json::read(br#"{"a":[1,{}]}"#, Bounds::SMALL_DOCUMENT)?.values(), 4);
+    /// # Ok::<(), countersign::base::tree::DocumentError>(())
+    /// ```
+    pub fn values(&self) -> usize {
+        self.root.value.count()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::job::HandoffFormat;
 pub struct ImageText {
     /// The text, or the file as it was given.
     pub text: String,
-    /// `--images`, `INPUT_IMAGES`, …
+    /// `IMAGE` for an argument, else `--images`, `INPUT_IMAGES`, …
     pub place: String,
     /// What the text is.
     pub kind: ImageKind,
@@ -45,8 +45,13 @@ impl ImageText {
 
 /// Everything that names images.
 pub(super) fn images(args: &ImagesArgs, origins: &Origins) -> Result<Vec<ImageText>, CliError> {
-    let texts = args.positional.iter().chain(&args.images);
-    let all = texts
+    let typed = args.positional.iter().map(|text| ImageText {
+        format: args.images_format,
+        ..ImageText::new(text, "IMAGE")
+    });
+    let all = args
+        .images
+        .iter()
         .map(|text| ("images", text, ImageKind::Text))
         .chain(
             args.images_from
@@ -55,14 +60,13 @@ pub(super) fn images(args: &ImagesArgs, origins: &Origins) -> Result<Vec<ImageTe
         )
         .chain(args.digest.iter().map(|text| ("digest", text, ImageKind::Digest)))
         .chain(args.names.iter().map(|text| ("names", text, ImageKind::Names)));
-    let images: Vec<ImageText> = all
-        .map(|(name, text, kind)| ImageText {
-            text: text.clone(),
-            place: origins.place(name),
-            kind,
-            format: args.images_format,
-        })
-        .collect();
+    let named = all.map(|(name, text, kind)| ImageText {
+        text: text.clone(),
+        place: origins.place(name),
+        kind,
+        format: args.images_format,
+    });
+    let images: Vec<ImageText> = typed.chain(named).collect();
     let says_something = |image: &ImageText| !image.text.trim().is_empty() && image.kind != ImageKind::Names;
     if images.iter().any(says_something) {
         return Ok(images);

@@ -62,12 +62,8 @@ pub fn listen(
     let Some((name, matches)) = typed.subcommand() else {
         return Err(CliError::no_command());
     };
-    let acting = name == "action";
-    let source = match naming {
-        Naming::Inputs if acting => Some(Origin::Input),
-        Naming::Variables => Some(Origin::Variable),
-        _ => None,
-    };
+    let acting = name == ACTION;
+    let source = source(naming, acting);
     let naming = if acting || naming != Naming::Inputs {
         naming
     } else {
@@ -92,6 +88,24 @@ pub fn listen(
     }
     listener.config = listener.find_config(matches);
     Ok(Heard::Command(Box::new(listener)))
+}
+
+/// The command of an action.
+const ACTION: &str = "action";
+
+/// Where inputs that were not typed come from.
+fn source(naming: Naming, acting: bool) -> Option<Origin> {
+    match naming {
+        Naming::Inputs if acting => Some(Origin::Input),
+        Naming::Variables => Some(Origin::Variable),
+        Naming::Inputs | Naming::Flags => None,
+    }
+}
+
+/// What there is to warn of, whatever becomes of the arguments: a mistyped variable may be why they are wrong.
+pub fn warnings(argv: &[OsString], variables: &BTreeMap<String, String>, naming: Naming) -> Vec<String> {
+    let acting = argv.get(1).is_some_and(|command| command == ACTION);
+    ignored(variables, source(naming, acting).as_ref())
 }
 
 /// The command that an action's environment names.

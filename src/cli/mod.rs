@@ -32,7 +32,7 @@ mod words;
 
 pub use error::{CliError, ConfigProblem};
 pub use images::{ImageKind, ImageText};
-pub use inputs::{Heard, Listener, Page, listen};
+pub use inputs::{Heard, Listener, Page, listen, warnings};
 pub use origin::{Naming, Origin, Origins};
 pub use pages::{action_inputs, exit_codes_table, inputs_table, variables_table};
 pub use services::{AwsSettings, RegistrySettings, ServiceSettings};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use super::copy_blob::{Moved, copy_blobs};
-use super::copy_tree::{self, Tree};
+use super::copy_tree::{self, Node, Tree};
 use super::ended::Ended;
 use super::judge::Judge;
 use super::progress::Progress;
@@ -21,7 +21,7 @@ use crate::base::limits;
 use crate::domain::oci::{Digest, ImageRef, Manifest, Place, Tag};
 use crate::domain::plan::Step;
 use crate::domain::report::{Event, RunReport, TargetReport, TargetState};
-use crate::seams::{CopyStore, Observer, Revocation, StoreProblem};
+use crate::seams::{CopyStore, Observer, Revocation, StoreError, StoreProblem};
 
 /// The waits before looking again for what a registry does not list yet (as after signing).
 const LISTED_LATER: [Duration; 4] = [
@@ -63,7 +63,7 @@ pub async fn copy<S: CopyStore, R: Revocation, O: Observer>(
         .await;
     let ended = match ended {
         Ok(assessment) => Ended::judged(assessment, &job.source),
-        Err(failure) => Ended::unresolved(&job.destination, Some(failure)),
+        Err(failure) => Ended::unresolved(copying.concerned(failure.step), Some(failure)),
     };
     ended.into_report(&mut report);
     super::close(&mut report, &job.authority, backends.clock);
@@ -82,6 +82,13 @@ struct Done {
     manifests: usize,
     blobs: Moved,
     named: bool,
+}
+
+impl Done {
+    /// Whether anything was.
+    fn wrote(&self) -> bool {
+        self.named || self.manifests > 0 || self.blobs != Moved::default()
+    }
 }
 
 impl<S: CopyStore, R: Revocation, O: Observer> Copying<'_, S, R, O> {
@@ -105,23 +112,29 @@ impl<S: CopyStore, R: Revocation, O: Observer> Copying<'_, S, R, O> {
         if judged.failure.is_some() {
             return Ok(judged);
         }
-        let store = self.judge.store;
-        let manifest = store
-            .manifest(source.image.place(), unit.subject.descriptor())
-            .await;
-        let manifest = manifest.map_err(|error| Cause::of(&error))?;
+        let (store, manifest) = (self.judge.store, unit.manifest);
         let tree = copy_tree::read(store, &unit.subject, manifest.clone()).await?;
-        self.progress.end(format!("{} manifests", tree.manifests.len()));
+        self.progress.end(format!("{} manifests", tree.nodes.len()));
         self.progress.begin(Step::Push);
+        let free = store.may_name(to, &digest, self.tag()).await;
+        free.map_err(|error| Cause::of(&error))?;
         store.found(to).await.map_err(|error| Cause::of(&error))?;
         let mut done = self.store(&tree).await?;
         done.named = self.name(&manifest).await?;
         self.progress
             .end(format!("{} manifests, {} blobs", done.manifests, done.blobs.sent));
         self.progress.begin(Step::Verify);
-        let arrived = self.arrived(&digest, &tree).await?;
+        let arrived = self.arrived(&digest, &tree, &done).await?;
         self.progress.end("read back and judged");
         Ok(self.concluded(arrived, &tree, &done))
+    }
+
+    /// The side that a step works on.
+    fn concerned(&self, step: Step) -> &Target {
+        match step {
+            Step::Resolve | Step::Observe => &self.job.source,
+            _ => &self.job.destination,
+        }
     }
 
     async fn resolve(&self, target: &Target) -> Result<Unit, Cause> {
@@ -150,36 +163,52 @@ impl<S: CopyStore, R: Revocation, O: Observer> Copying<'_, S, R, O> {
     /// Stores what is not there yet: blobs, then manifests in their order.
     async fn store(&self, tree: &Tree) -> Result<Done, Cause> {
         let (from, to) = (self.job.source.image.place(), self.job.destination.image.place());
-        let here = self.held(tree).await?;
+        let here = self.held(&tree.nodes).await?;
         // A registry takes a manifest only with what it names; in a layout files can be lost one by one.
         let in_layout = matches!(to, Place::Layout(_));
-        let blobs = tree.blobs(|manifest| in_layout || !here.contains(manifest.digest()));
+        let blobs = tree.blobs(|node| in_layout || !here.contains(&node.descriptor.digest));
         let mut done = Done {
             blobs: copy_blobs(self.judge.store, &blobs, from, to).await?,
             ..Done::default()
         };
-        let listed = self.listed(tree, &here).await?;
-        for manifest in &tree.manifests {
-            let held = here.contains(manifest.digest());
-            let stored = match manifest.subject() {
-                Some(_) if held && listed.contains(manifest.digest()) => continue,
-                Some(_) => self.judge.store.push_referrer(to, manifest).await.map(|_| ()),
-                None if held => continue,
-                None => self.judge.store.store_manifest(to, manifest).await,
-            };
-            stored.map_err(|error| Cause::of(&error))?;
-            self.progress.published(format!("{to}@{}", manifest.digest()));
-            done.manifests += 1;
+        let referrers = tree.referrers();
+        let subjects = referrers.keys().filter(|subject| here.contains(subject));
+        let listed = self.listed(subjects).await?;
+        let stands = |node: &&Node| {
+            let digest = &node.descriptor.digest;
+            here.contains(digest) && (node.subject.is_none() || listed.contains(digest))
+        };
+        for wave in tree.waves() {
+            let missing = wave.iter().filter(|node| !stands(node));
+            let stored = pool::each(missing, pool::PER_TARGET, |node| self.store_manifest(tree, node));
+            for stored in stored.await {
+                stored?;
+                done.manifests += 1;
+            }
         }
         Ok(done)
     }
 
-    /// The manifests that the destination holds, read and hashed.
-    async fn held(&self, tree: &Tree) -> Result<HashSet<Digest>, Cause> {
+    async fn store_manifest(&self, tree: &Tree, node: &Node) -> Result<(), Cause> {
+        let (from, to) = (self.job.source.image.place(), self.job.destination.image.place());
+        let store = self.judge.store;
+        let manifest = tree.manifest(node, store, from).await?;
+        let stored = match node.subject {
+            Some(_) => store.push_referrer(to, &manifest).await.map(|_| ()),
+            None => store.store_manifest(to, &manifest).await,
+        };
+        stored.map_err(|error| Cause::of(&error))?;
+        self.progress
+            .published(format!("{to}@{}", node.descriptor.digest));
+        Ok(())
+    }
+
+    /// The manifests that the destination holds, read and hashed; none of them is kept.
+    async fn held(&self, nodes: &[Node]) -> Result<HashSet<Digest>, Cause> {
         let to = self.job.destination.image.place();
-        let read = pool::each(&tree.manifests, pool::PER_TARGET, async |manifest| {
-            match self.judge.store.manifest(to, &manifest.descriptor()).await {
-                Ok(_) => Ok(Some(manifest.digest().clone())),
+        let read = pool::each(nodes, pool::PER_TARGET, async |node| {
+            match self.judge.store.manifest(to, &node.descriptor).await {
+                Ok(_) => Ok(Some(node.descriptor.digest.clone())),
                 // Bytes that lie are written anew.
                 Err(error) => match error.problem {
                     StoreProblem::Missing(_) | StoreProblem::Tampered { .. } => Ok(None),
@@ -191,19 +220,22 @@ impl<S: CopyStore, R: Revocation, O: Observer> Copying<'_, S, R, O> {
         Ok(read.into_iter().flatten().collect())
     }
 
-    /// The referrers that the destination lists under subjects that it holds.
-    async fn listed(&self, tree: &Tree, here: &HashSet<Digest>) -> Result<HashSet<Digest>, Cause> {
+    /// The referrers that the destination lists under these.
+    async fn listed<'d>(
+        &self,
+        subjects: impl Iterator<Item = &'d &'d Digest>,
+    ) -> Result<HashSet<Digest>, Cause> {
         let to = self.job.destination.image.place();
-        let subjects = tree.referrers.keys().filter(|subject| here.contains(subject));
         let listed = pool::each(subjects, pool::PER_TARGET, async |subject| {
-            self.judge.store.referrers(to, subject).await
+            let listed = self.judge.store.referrers(to, subject).await?;
+            Ok(listed.into_iter().map(|entry| entry.digest).collect::<Vec<_>>())
         });
-        let mut all = HashSet::new();
-        for listed in listed.await {
-            let listed = listed.map_err(|error| Cause::of(&error))?;
-            all.extend(listed.into_iter().map(|entry| entry.digest));
-        }
-        Ok(all)
+        let listed: Vec<Vec<Digest>> = listed
+            .await
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map_err(|error: StoreError| Cause::of(&error))?;
+        Ok(listed.into_iter().flatten().collect())
     }
 
     /// Gives the image its name, last, so that nobody finds it there without its signatures.
@@ -232,9 +264,9 @@ impl<S: CopyStore, R: Revocation, O: Observer> Copying<'_, S, R, O> {
             .or_else(|| source.tag().filter(|_| to.digest().is_none()))
     }
 
-    /// Reads the destination as anybody would, judges it, and looks whether all of the tree is listed there. A
-    /// registry may list what it stored a little later.
-    async fn arrived(&self, digest: &Digest, tree: &Tree) -> Result<Assessment, Cause> {
+    /// Reads the destination as anybody would and judges it, and looks whether all of the tree is there: what was
+    /// stored just now is read once more, and listed. A registry may list what it stored a little later.
+    async fn arrived(&self, digest: &Digest, tree: &Tree, done: &Done) -> Result<Assessment, Cause> {
         let to = self.job.destination.image.place();
         let image = ImageRef::new(to.clone(), self.tag().cloned(), Some(digest.clone()));
         let target = Target {
@@ -243,15 +275,15 @@ impl<S: CopyStore, R: Revocation, O: Observer> Copying<'_, S, R, O> {
             ..self.job.destination.clone()
         };
         let unit = self.resolve(&target).await?;
-        let everything: HashSet<Digest> = tree.referrers.keys().cloned().collect();
+        if done.wrote() {
+            self.read_back(tree).await?;
+        }
+        let referrers = tree.referrers();
         let mut waits = LISTED_LATER.iter();
         loop {
-            let listed = self.listed(tree, &everything).await?;
-            let missing = tree
-                .referrers
-                .values()
-                .flatten()
-                .find(|digest| !listed.contains(digest));
+            let listed = self.listed(referrers.keys()).await?;
+            let mut expected = referrers.values().flatten();
+            let missing = expected.find(|digest| !listed.contains(digest));
             match (missing, waits.next()) {
                 (None, _) => break,
                 (Some(_), Some(wait)) => tokio::time::sleep(*wait).await,
@@ -261,9 +293,18 @@ impl<S: CopyStore, R: Revocation, O: Observer> Copying<'_, S, R, O> {
         self.assess(&unit).await
     }
 
+    /// Reads every manifest of the tree where it arrived; the bytes have their digests, or it is an error.
+    async fn read_back(&self, tree: &Tree) -> Result<(), Cause> {
+        let to = self.job.destination.image.place();
+        let read = pool::each(&tree.nodes, pool::PER_TARGET, async |node| {
+            let read = self.judge.store.manifest(to, &node.descriptor).await;
+            read.map(|_| ()).map_err(|error| Cause::of(&error))
+        });
+        read.await.into_iter().collect()
+    }
+
     fn concluded(&self, arrived: Assessment, tree: &Tree, done: &Done) -> Assessment {
-        let wrote = done.named || done.manifests > 0 || done.blobs != Moved::default();
-        let state = match (&arrived.failure, wrote) {
+        let state = match (&arrived.failure, done.wrote()) {
             (Some(_), _) => arrived.report.state,
             (None, true) => TargetState::Copied,
             (None, false) => TargetState::Kept,
@@ -283,7 +324,7 @@ impl<S: CopyStore, R: Revocation, O: Observer> Copying<'_, S, R, O> {
         let mut told = vec![format!(
             "copied from {source}: {} of {} manifests, {} blobs of {} bytes, {} blobs linked; the rest was there",
             done.manifests,
-            tree.manifests.len(),
+            tree.nodes.len(),
             done.blobs.sent,
             done.blobs.bytes,
             done.blobs.mounted
@@ -296,15 +337,20 @@ impl<S: CopyStore, R: Revocation, O: Observer> Copying<'_, S, R, O> {
             .iter()
             .flat_map(|attestation| &attestation.signatures);
         let accepted = accepted + under.filter(|signature| signature.verdict == "accepted").count();
-        let all: HashSet<&Digest> = tree.referrers.values().flatten().collect();
+        let all = tree.nodes.iter().filter(|node| node.subject.is_some()).count();
         told.push(format!(
-            "{accepted} of {} signatures and attestations accepted; the others are carried along, and nobody vouches for them",
-            all.len()
+            "{accepted} of {all} signatures and attestations accepted; the others are carried along, and nobody vouches for them"
         ));
-        told.extend(tree.sparse.iter().map(|entry| {
-            let digest = &entry.digest;
-            format!("{digest} is named by the image and not there: not copied (sparse index)")
-        }));
+        let sparse = tree.sparse.iter();
+        told.extend(
+            sparse.map(|digest| format!("{digest} is named and not there: not copied (sparse index)")),
+        );
+        if tree.strangers > 0 {
+            told.push(format!(
+                "{} entries of lists of referrers refer to something else: not copied",
+                tree.strangers
+            ));
+        }
         told
     }
 }

@@ -35,7 +35,7 @@ pub(super) struct Moved {
 /// The first problem, after which nothing refers to what was copied.
 pub(super) async fn copy_blobs(
     store: &impl CopyStore,
-    blobs: &[Descriptor],
+    blobs: &[&Descriptor],
     from: &Place,
     to: &Place,
 ) -> Result<Moved, Cause> {

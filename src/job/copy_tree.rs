@@ -1,8 +1,13 @@
 //! Everything that belongs to an image, in the order in which it can be stored: what an index names before the index,
 //! a subject before what refers to it.
+//!
+//! What is kept of each manifest is where it is and what it needs; manifests themselves only up to a limit. A tree of
+//! ten thousand manifests, each as large as a manifest may be, takes no more memory than one of ten.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
+
+use futures_util::stream::{self, StreamExt as _};
 
 use super::pool;
 use crate::base::failure::{Cause, Class};
@@ -10,42 +15,95 @@ use crate::base::limits;
 use crate::domain::oci::{Descriptor, Digest, Manifest, ManifestView, Place, Subject};
 use crate::seams::{ReadStore, StoreProblem};
 
-/// An image with its tree.
+/// One manifest of a tree.
 #[derive(Debug)]
+pub(super) struct Node {
+    /// The manifest, without annotations.
+    pub(super) descriptor: Descriptor,
+    /// What it refers to.
+    pub(super) subject: Option<Digest>,
+    /// Whether it names other manifests.
+    index: bool,
+    /// Its configuration and layers, each once, as places in [`Tree::blobs`].
+    parts: Vec<u32>,
+}
+
+/// An image with its tree.
+#[derive(Debug, Default)]
 pub(super) struct Tree {
     /// Every manifest, in the order of storing.
-    pub(super) manifests: Vec<Manifest>,
-    /// What refers to each manifest of the tree, where anything does.
-    pub(super) referrers: BTreeMap<Digest, Vec<Digest>>,
-    /// Entries of indexes that are not there.
-    pub(super) sparse: Vec<Descriptor>,
+    pub(super) nodes: Vec<Node>,
+    /// Configurations and layers of all of them, each once.
+    blobs: Vec<Descriptor>,
+    /// What an index or a list of referrers names and is not there.
+    pub(super) sparse: Vec<Digest>,
+    /// Entries of lists of referrers that refer to something else, and are no part of the tree.
+    pub(super) strangers: usize,
+    /// Manifests that need not be read again.
+    kept: HashMap<Digest, Manifest>,
 }
 
 impl Tree {
-    /// Configurations and layers, each once.
-    pub(super) fn blobs<'a>(&'a self, of: impl Fn(&Manifest) -> bool + 'a) -> Vec<Descriptor> {
-        let mut seen = HashSet::new();
-        let manifests = self.manifests.iter().filter(move |manifest| of(manifest));
-        let parts = manifests.flat_map(|manifest| match manifest.view() {
-            ManifestView::Image(image) => image.config.iter().chain(&image.layers).collect(),
-            ManifestView::Index(_) => Vec::new(),
-        });
-        parts
-            .filter(|blob| seen.insert(blob.digest.clone()))
-            .cloned()
+    /// Configurations and layers of some of the manifests, each once.
+    pub(super) fn blobs(&self, of: impl Fn(&Node) -> bool) -> Vec<&Descriptor> {
+        let nodes = self.nodes.iter().filter(|node| of(node));
+        let wanted: HashSet<u32> = nodes.flat_map(|node| node.parts.iter().copied()).collect();
+        let blobs = (0_u32..).zip(&self.blobs);
+        blobs
+            .filter(|(place, _)| wanted.contains(place))
+            .map(|(_, blob)| blob)
             .collect()
     }
 
-    /// Bytes of everything, as descriptors announce them.
-    fn bytes(&self) -> u64 {
-        let manifests = self
-            .manifests
-            .iter()
-            .map(|manifest| manifest.bytes().len() as u64);
-        let blobs = self.blobs(|_| true);
-        manifests
-            .chain(blobs.iter().map(|blob| blob.size))
-            .fold(0, u64::saturating_add)
+    /// The manifests in groups, each to be stored behind the one before it; within a group nothing needs another.
+    pub(super) fn waves(&self) -> Vec<&[Node]> {
+        let mut waves = Vec::new();
+        let (mut begin, mut inside) = (0, HashSet::new());
+        for (place, node) in self.nodes.iter().enumerate() {
+            let waits = node.index
+                || node
+                    .subject
+                    .as_ref()
+                    .is_some_and(|subject| inside.contains(subject));
+            if waits && begin < place {
+                waves.extend(self.nodes.get(begin..place));
+                (begin, inside) = (place, HashSet::new());
+            }
+            inside.insert(&node.descriptor.digest);
+        }
+        waves.extend(self.nodes.get(begin..).filter(|last| !last.is_empty()));
+        waves
+    }
+
+    /// What each manifest is referred to by, where anything refers to it.
+    pub(super) fn referrers(&self) -> HashMap<&Digest, Vec<&Digest>> {
+        let mut referrers: HashMap<&Digest, Vec<&Digest>> = HashMap::new();
+        for node in &self.nodes {
+            if let Some(subject) = &node.subject {
+                referrers
+                    .entry(subject)
+                    .or_default()
+                    .push(&node.descriptor.digest);
+            }
+        }
+        referrers
+    }
+
+    /// A manifest of the tree, read again unless it was kept.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn manifest(
+        &self,
+        node: &Node,
+        store: &impl ReadStore,
+        from: &Place,
+    ) -> Result<Manifest, Cause> {
+        if let Some(kept) = self.kept.get(&node.descriptor.digest) {
+            return Ok(kept.clone());
+        }
+        let read = store.manifest(from, &node.descriptor).await;
+        read.map_err(|error| Cause::of(&error))
     }
 }
 
@@ -58,27 +116,27 @@ pub(super) async fn read(store: &impl ReadStore, root: &Subject, manifest: Manif
         store,
         place: root.place(),
         root,
-        fetched: HashMap::new(),
         done: HashSet::new(),
-        tree: Tree {
-            manifests: Vec::new(),
-            referrers: BTreeMap::new(),
-            sparse: Vec::new(),
-        },
+        places: HashMap::new(),
+        sums: Sums::default(),
+        tree: Tree::default(),
     };
     reading.whole(manifest, 0).await?;
     let mut next = 0;
-    while let Some(rest) = reading.tree.manifests.get(next..).filter(|rest| !rest.is_empty()) {
-        let subjects: Vec<Digest> = rest.iter().map(|manifest| manifest.digest().clone()).collect();
+    while let Some(rest) = reading.tree.nodes.get(next..).filter(|rest| !rest.is_empty()) {
+        let subjects: Vec<Digest> = rest.iter().map(|node| node.descriptor.digest.clone()).collect();
         next += subjects.len();
-        reading.referrers_of(subjects).await?;
+        reading.referrers_of(&subjects).await?;
     }
-    let tree = reading.tree;
-    let (blobs, bytes) = (tree.blobs(|_| true).len(), tree.bytes());
-    if blobs > limits::COPIED_BLOBS || bytes > limits::COPIED_BYTES {
-        return Err(too_large(root, &format!("{blobs} blobs, {bytes} bytes in all")));
-    }
-    Ok(tree)
+    Ok(reading.tree)
+}
+
+/// What a tree adds up to so far.
+#[derive(Default)]
+struct Sums {
+    parts: usize,
+    bytes: u64,
+    kept: usize,
 }
 
 /// A tree being read.
@@ -86,8 +144,11 @@ struct Reading<'a, S> {
     store: &'a S,
     place: &'a Place,
     root: &'a Subject,
-    fetched: HashMap<Digest, Manifest>,
+    /// Every digest that was asked for.
     done: HashSet<Digest>,
+    /// Where each blob is in the tree's list.
+    places: HashMap<Digest, u32>,
+    sums: Sums,
     tree: Tree,
 }
 
@@ -99,50 +160,33 @@ impl<S: ReadStore> Reading<'_, S> {
         depth: usize,
     ) -> Pin<Box<dyn Future<Output = Result<(), Cause>> + '_>> {
         Box::pin(async move {
-            if !self.done.insert(manifest.digest().clone()) {
-                return Ok(());
-            }
+            self.done.insert(manifest.digest().clone());
             if depth > limits::INDEX_DEPTH {
                 let found = format!("indexes nested deeper than {} levels", limits::INDEX_DEPTH);
                 return Err(too_large(self.root, &found));
             }
             if let ManifestView::Index(index) = manifest.view() {
-                self.fetch(&index.manifests).await?;
-                for child in &index.manifests {
-                    if let Some(child) = self.fetched.remove(&child.digest) {
-                        self.whole(child, depth + 1).await?;
-                    }
-                }
+                let children = index.manifests.iter().map(bare).collect();
+                self.children(children, depth + 1).await?;
             }
-            self.tree.manifests.push(manifest);
-            Ok(())
+            self.add(manifest)
         })
     }
 
-    /// Reads manifests that were not read yet; those that are not there are remembered as missing.
-    async fn fetch(&mut self, entries: &[Descriptor]) -> Result<(), Cause> {
-        let mut wanted: Vec<&Descriptor> = Vec::new();
-        for entry in entries {
-            let known = self.done.contains(&entry.digest) || self.fetched.contains_key(&entry.digest);
-            if !known && !wanted.iter().any(|other| other.digest == entry.digest) {
-                wanted.push(entry);
-            }
-        }
-        let count = self.tree.manifests.len() + self.fetched.len() + wanted.len();
-        if count > limits::COPIED_MANIFESTS {
-            let found = format!("more than {} manifests", limits::COPIED_MANIFESTS);
-            return Err(too_large(self.root, &found));
-        }
-        let read = pool::each(wanted, pool::PER_TARGET, async |entry| {
-            (entry, self.store.manifest(self.place, entry).await)
+    /// Adds what an index names, as it is read; what is not there is remembered as missing.
+    async fn children(&mut self, entries: Vec<Descriptor>, depth: usize) -> Result<(), Cause> {
+        let wanted = self.unseen(entries)?;
+        let (store, place) = (self.store, self.place);
+        let read = wanted.into_iter().map(async |entry| {
+            let manifest = store.manifest(place, &entry).await;
+            (entry, manifest)
         });
-        for (entry, manifest) in read.await {
+        let mut read = stream::iter(read).buffered(pool::PER_TARGET);
+        while let Some((entry, manifest)) = read.next().await {
             match manifest {
-                Ok(manifest) => {
-                    self.fetched.insert(entry.digest.clone(), manifest);
-                }
+                Ok(manifest) => self.whole(manifest, depth).await?,
                 Err(error) if matches!(error.problem, StoreProblem::Missing(_)) => {
-                    self.tree.sparse.push(entry.clone());
+                    self.tree.sparse.push(entry.digest);
                 }
                 Err(error) => return Err(Cause::of(&error)),
             }
@@ -150,30 +194,124 @@ impl<S: ReadStore> Reading<'_, S> {
         Ok(())
     }
 
+    /// Those that were not asked for before, each once.
+    fn unseen(&mut self, entries: Vec<Descriptor>) -> Result<Vec<Descriptor>, Cause> {
+        let mut wanted = entries;
+        wanted.retain(|entry| self.done.insert(entry.digest.clone()));
+        if self.done.len() > limits::COPIED_MANIFESTS {
+            let found = format!("more than {} manifests", limits::COPIED_MANIFESTS);
+            return Err(too_large(self.root, &found));
+        }
+        Ok(wanted)
+    }
+
     /// Adds what refers to these, behind them.
-    async fn referrers_of(&mut self, subjects: Vec<Digest>) -> Result<(), Cause> {
-        let listed = pool::each(subjects, pool::PER_TARGET, async |subject| {
-            let listed = self.store.referrers(self.place, &subject).await;
-            (subject, listed)
-        });
-        for (subject, listed) in listed.await {
+    async fn referrers_of(&mut self, subjects: &[Digest]) -> Result<(), Cause> {
+        let (store, place) = (self.store, self.place);
+        let listed = subjects
+            .iter()
+            .map(async |subject| (subject, store.referrers(place, subject).await));
+        let mut listed = stream::iter(listed).buffered(pool::PER_TARGET);
+        while let Some((subject, listed)) = listed.next().await {
             let listed = listed.map_err(|error| Cause::of(&error))?;
-            if listed.is_empty() {
-                continue;
-            }
-            self.fetch(&listed).await?;
-            let digests = listed.iter().map(|entry| entry.digest.clone());
-            let there =
-                digests.filter(|digest| self.done.contains(digest) || self.fetched.contains_key(digest));
-            let there: Vec<Digest> = there.collect();
-            for digest in &there {
-                if let Some(referrer) = self.fetched.remove(digest) {
-                    self.whole(referrer, 0).await?;
-                }
-            }
-            self.tree.referrers.insert(subject, there);
+            self.referrers(subject, listed.iter().map(bare).collect()).await?;
         }
         Ok(())
+    }
+
+    /// Adds the referrers of one manifest; an entry whose manifest refers to something else is none of them.
+    async fn referrers(&mut self, subject: &Digest, entries: Vec<Descriptor>) -> Result<(), Cause> {
+        let wanted = self.unseen(entries)?;
+        let (store, place) = (self.store, self.place);
+        let read = wanted
+            .iter()
+            .map(async |entry| (entry, store.manifest(place, entry).await));
+        let mut read = stream::iter(read).buffered(pool::PER_TARGET);
+        while let Some((entry, manifest)) = read.next().await {
+            match manifest {
+                Ok(manifest) if manifest.subject().is_some_and(|own| own.digest == *subject) => {
+                    self.whole(manifest, 0).await?;
+                }
+                Ok(manifest) => {
+                    // It may still be somebody else's referrer, or a part of one.
+                    self.done.remove(manifest.digest());
+                    self.tree.strangers += 1;
+                }
+                Err(error) if matches!(error.problem, StoreProblem::Missing(_)) => {
+                    self.tree.sparse.push(entry.digest.clone());
+                }
+                Err(error) => return Err(Cause::of(&error)),
+            }
+        }
+        if self.tree.strangers > limits::COPIED_MANIFESTS {
+            let found = "as many entries in lists of referrers that refer to something else";
+            return Err(too_large(self.root, found));
+        }
+        Ok(())
+    }
+
+    /// Notes a manifest and its blobs.
+    fn add(&mut self, manifest: Manifest) -> Result<(), Cause> {
+        let parts = self.parts(&manifest)?;
+        self.sums.parts += parts.len();
+        self.sums.bytes = self.sums.bytes.saturating_add(manifest.bytes().len() as u64);
+        self.tree.nodes.push(Node {
+            descriptor: manifest.descriptor(),
+            subject: manifest.subject().map(|subject| subject.digest.clone()),
+            index: matches!(manifest.view(), ManifestView::Index(_)),
+            parts,
+        });
+        let kept = self.sums.kept + manifest.bytes().len();
+        if kept <= limits::COPIED_BYTES_KEPT {
+            self.sums.kept = kept;
+            self.tree.kept.insert(manifest.digest().clone(), manifest);
+        }
+        let Sums { parts, bytes, .. } = self.sums;
+        let blobs = self.tree.blobs.len();
+        if blobs > limits::COPIED_BLOBS || parts > limits::COPIED_PARTS || bytes > limits::COPIED_BYTES {
+            let found = format!("at least {blobs} blobs, named {parts} times, {bytes} bytes in all");
+            return Err(too_large(self.root, &found));
+        }
+        Ok(())
+    }
+
+    fn parts(&mut self, manifest: &Manifest) -> Result<Vec<u32>, Cause> {
+        let ManifestView::Image(image) = manifest.view() else {
+            return Ok(Vec::new());
+        };
+        let (mut seen, mut parts) = (HashSet::new(), Vec::new());
+        for blob in image.config.iter().chain(&image.layers) {
+            let place = match self.places.get(&blob.digest) {
+                Some(place) => *place,
+                None => self.blob(blob)?,
+            };
+            if seen.insert(place) {
+                parts.push(place);
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Notes a blob that was not named before.
+    fn blob(&mut self, blob: &Descriptor) -> Result<u32, Cause> {
+        let place = u32::try_from(self.tree.blobs.len());
+        let place = place.map_err(|_| too_large(self.root, "more blobs than can be counted"))?;
+        self.sums.bytes = self.sums.bytes.saturating_add(blob.size);
+        self.tree.blobs.push(bare(blob));
+        self.places.insert(blob.digest.clone(), place);
+        Ok(place)
+    }
+}
+
+/// What it takes to read something: what is written about it may be as long as a manifest.
+fn bare(entry: &Descriptor) -> Descriptor {
+    Descriptor {
+        media_type: entry.media_type.clone(),
+        digest: entry.digest.clone(),
+        size: entry.size,
+        artifact_type: None,
+        annotations: std::collections::BTreeMap::new(),
+        platform: None,
     }
 }
 
@@ -181,9 +319,10 @@ fn too_large(root: &Subject, found: &str) -> Cause {
     Cause {
         class: Class::Usage,
         message: format!(
-            "could not copy {root}: expected at most {} manifests, {} blobs and {} bytes, found {found}",
+            "could not copy {root}: expected at most {} manifests, {} blobs named {} times and {} bytes, found {found}",
             limits::COPIED_MANIFESTS,
             limits::COPIED_BLOBS,
+            limits::COPIED_PARTS,
             limits::COPIED_BYTES
         ),
         hint: Some("copy its platforms one by one, or delete referrers that nobody needs".to_owned()),

@@ -5,6 +5,7 @@ use super::observe::ObservedAttestation;
 use super::progress::Progress;
 use super::resolve::{self, Unit};
 use super::standing::{Demand, Obstacle, attestation_obstacle, is_listed_only, past_limit};
+use super::tags::Stray;
 use super::tell::{self, MadeNow};
 use super::{Backends, ExplainJob, Recursive, Stop, scope};
 use crate::base::failure::{Cause, Class, in_full};
@@ -64,6 +65,10 @@ async fn of_unit<S: ReadStore, R: Revocation>(
                 skipped: false,
             };
             Ok(explained(&[], conclusion))
+        }
+        Ok(Applicable::Skip(_)) if !unit.strays.is_empty() => {
+            let worst = unit.strays.first().map(Stray::obstacle);
+            Ok(explained(&[], concluded(worst, &[])))
         }
         Ok(Applicable::Skip(_)) => {
             let why = "the policy says not to look, so nothing was verified";

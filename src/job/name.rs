@@ -51,7 +51,7 @@ pub struct Naming<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// One text.
-    #[error("could not read {}", said(place))]
+    #[error("could not read {place}")]
     Text {
         /// Where it stood.
         place: String,
@@ -92,14 +92,6 @@ impl Classified for NameError {
             } => problem.hint(),
             Self::Together(problem) => problem.hint(),
         }
-    }
-}
-
-/// A place as a sentence names it: most images are named as arguments, and who does has never typed `--images`.
-fn said(place: &str) -> &str {
-    match place {
-        "--images" => "the image that was named",
-        place => place,
     }
 }
 
@@ -244,15 +236,15 @@ mod tests {
 
     #[test]
     fn errors_say_where_the_text_stood() {
-        let message = |text: &str| Cause::of(&named(&[typed("--images", text)]).unwrap_err()).message;
+        let message = |text: &str| Cause::of(&named(&[typed("IMAGE", text)]).unwrap_err()).message;
         assert_eq!(
             message("web:1"),
-            "could not read the image that was named: expected a registry host in front of the repository, found \
+            "could not read IMAGE: expected a registry host in front of the repository, found \
              \"web:1\""
         );
         assert_eq!(
             message("# x"),
-            "could not read the image that was named: expected an image, found nothing but blanks and comments"
+            "could not read IMAGE: expected an image, found nothing but blanks and comments"
         );
     }
 }

@@ -8,6 +8,7 @@ use super::pool;
 use crate::base::failure::{Cause, in_full};
 use crate::base::foreign::Foreign;
 use crate::base::limits;
+use crate::base::time::Timestamp;
 use crate::domain::notary::signature_manifest;
 use crate::domain::oci::{ArtifactType, Descriptor, Digest, Manifest, MediaType, Place, Subject};
 use crate::domain::provenance::attestation_manifest::{self, AttestationManifestError};
@@ -38,6 +39,8 @@ pub(super) struct Observed {
     pub(super) skipped_by: Option<String>,
     /// Whether there was anything to judge by.
     pub(super) judged: bool,
+    /// When it was judged.
+    pub(super) at: Timestamp,
 }
 
 /// One attestation found on a subject.
@@ -139,6 +142,7 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
             unread: sorted.unread,
             judged: self.trust.is_some() && skipped_by.is_none(),
             skipped_by: skipped_by.map(str::to_owned),
+            at: self.clock.now(),
         })
     }
 

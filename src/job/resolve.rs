@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
+use futures_util::stream::{self, StreamExt as _};
+
 use super::tags::{self, Stray};
 use super::{Recursive, Stop, Target, pool};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::Foreign;
 use crate::base::limits;
-use crate::domain::oci::{Descriptor, Digest, ImageRef, Manifest, ManifestView, Subject, Tag};
-use crate::seams::{ReadStore, Resolved};
+use crate::domain::oci::{Descriptor, Digest, ImageRef, Manifest, ManifestView, Place, Subject, Tag};
+use crate::seams::{ReadStore, Resolved, StoreProblem};
 
 /// The annotation by which BuildKit marks the attestations it puts into an index (BuildKit, "Attestation storage").
 const BUILDKIT_REFERENCE_TYPE: &str = "vnd.docker.reference.type";
@@ -37,6 +39,10 @@ pub(super) struct Unit {
     pub(super) tags: Vec<Tag>,
     /// Those of them that stand beside a digest and point elsewhere.
     pub(super) strays: Vec<Stray>,
+    /// The tag of a repository, where nothing else says which image is meant.
+    pub(super) by_tag_alone: Option<Tag>,
+    /// What it leads to and is not there, as far as it was walked.
+    pub(super) sparse: Vec<Descriptor>,
 }
 
 impl Unit {
@@ -65,6 +71,8 @@ impl Unit {
             created,
             tags: Vec::new(),
             strays: Vec::new(),
+            by_tag_alone: None,
+            sparse: Vec::new(),
         }
     }
 }
@@ -125,6 +133,13 @@ pub(super) async fn resolve(
     let mut units = vec![Unit {
         tags: target.tags.clone(),
         strays: strays?,
+        by_tag_alone: target
+            .image
+            .tag()
+            .filter(|_| {
+                target.image.digest().is_none() && matches!(target.image.place(), Place::Repository(_))
+            })
+            .cloned(),
         ..Unit::new(subject.clone(), &manifest, target.image.to_string(), true)
     }];
     if recursive != Recursive::Index {
@@ -152,6 +167,7 @@ async fn descend(
     units: &mut Vec<Unit>,
 ) -> Result<(), Cause> {
     let mut level = vec![manifest.clone()];
+    let (mut bytes, mut sparse) = (manifest.bytes().len(), Vec::new());
     for _ in 0..limits::INDEX_DEPTH {
         let mut next = Vec::new();
         let children = level.iter().flat_map(|parent| entries(parent, recursive));
@@ -164,11 +180,25 @@ async fn descend(
                 &format!("more than {} manifests", limits::INDEX_MANIFESTS),
             ));
         }
-        let read = pool::each(children, pool::PER_TARGET, async |child| {
-            (child, store.manifest(root.place(), child).await)
-        });
-        for (child, manifest) in read.await {
-            let manifest = manifest.map_err(|error| Cause::of(&error))?;
+        let read = children
+            .iter()
+            .map(async |child| (*child, store.manifest(root.place(), child).await));
+        let mut read = stream::iter(read).buffered(pool::PER_TARGET);
+        while let Some((child, manifest)) = read.next().await {
+            let manifest = match manifest {
+                Ok(manifest) => manifest,
+                // An index need not be stored with all that it names (OCI image specification 1.1, `image-index.md`).
+                Err(error) if matches!(error.problem, StoreProblem::Missing(_)) => {
+                    sparse.push(child.clone());
+                    continue;
+                }
+                Err(error) => return Err(Cause::of(&error)),
+            };
+            bytes += manifest.bytes().len();
+            if bytes > limits::INDEX_BYTES {
+                let found = format!("more than {} bytes of manifests", limits::INDEX_BYTES);
+                return Err(too_large(root, &found));
+            }
             let subject = Subject::of(root.place().clone(), &manifest);
             let mut unit = Unit::new(subject.clone(), &manifest, subject.to_string(), false);
             let platform = child.platform.as_ref().filter(|_| is_platform(child));
@@ -177,10 +207,14 @@ async fn descend(
             units.push(unit);
             next.push(manifest);
         }
-        if next.is_empty() {
-            return Ok(());
-        }
+        drop(read);
         level = next;
+        if level.is_empty() {
+            break;
+        }
+    }
+    if let Some(root) = units.first_mut() {
+        root.sparse = sparse;
     }
     let deeper = level
         .iter()

@@ -40,6 +40,8 @@ pub(super) struct Obstacle {
     pub(super) found: Option<Foreign>,
     /// The manifest it is about.
     pub(super) about: Digest,
+    /// What to do about it, where that is more than its rule says.
+    pub(super) fix: Option<String>,
 }
 
 /// Weighs the signatures on one subject.
@@ -77,6 +79,7 @@ fn obstacle(judged: &Judged) -> Obstacle {
             expected: None,
             found: None,
             about,
+            fix: None,
         },
         Judgement::PastLimit(limit) => Obstacle {
             class: Class::Unavailable,
@@ -85,6 +88,7 @@ fn obstacle(judged: &Judged) -> Obstacle {
             expected: None,
             found: None,
             about,
+            fix: None,
         },
         Judgement::Malformed(why) => Obstacle {
             class: Class::Rejected,
@@ -93,6 +97,7 @@ fn obstacle(judged: &Judged) -> Obstacle {
             expected: None,
             found: None,
             about,
+            fix: None,
         },
         Judgement::Unreadable(error) => {
             let cause = Cause::of(error);
@@ -103,6 +108,7 @@ fn obstacle(judged: &Judged) -> Obstacle {
                 expected: None,
                 found: None,
                 about,
+                fix: None,
             }
         }
     }
@@ -122,6 +128,7 @@ fn internal(about: Digest) -> Obstacle {
         expected: None,
         found: None,
         about,
+        fix: None,
     }
 }
 
@@ -133,6 +140,7 @@ fn rejection(rejected: &Rejected, about: Digest) -> Obstacle {
         expected: rejected.expected().map(str::to_owned),
         found: rejected.found().cloned(),
         about,
+        fix: None,
     }
 }
 
@@ -267,6 +275,7 @@ pub(super) fn unmet(shortfall: &Shortfall, image: &Digest, unread: usize) -> Obs
         expected: Some(shortfall.expected.clone()),
         found: shortfall.found.clone(),
         about: shortfall.about.clone().unwrap_or_else(|| image.clone()),
+        fix: None,
     }
 }
 
@@ -299,6 +308,7 @@ pub(super) fn attestation_obstacle(attestation: &ObservedAttestation) -> Option<
         expected: expected.clone(),
         found: found.clone(),
         about,
+        fix: None,
     };
     let signature_fault = matches!(
         fault,

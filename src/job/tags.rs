@@ -4,6 +4,7 @@
 
 use super::pool;
 use super::resolve::Unit;
+use super::standing::Obstacle;
 use super::{Target, named};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::Foreign;
@@ -62,6 +63,20 @@ impl Stray {
         );
         let fix = "take the digest from the build that is meant, or name the image by that digest alone";
         self.told(Rule::TagDigestMismatch, message, fix)
+    }
+
+    /// The same as what stands in the way of an image that is judged.
+    pub(super) fn obstacle(&self) -> Obstacle {
+        let (finding, cause) = self.mismatch();
+        Obstacle {
+            class: cause.class,
+            rule: finding.rule,
+            message: finding.message,
+            expected: finding.expected,
+            found: finding.found,
+            about: self.expected.clone(),
+            fix: finding.fix,
+        }
     }
 
     /// What is said of a tag that pointed at the digest when the run began.

@@ -9,6 +9,7 @@ use super::standing::{
     Demand, Obstacle, Standing, Weighed, attestation_obstacle, is_listed_only, past_limit, standing, unmet,
     weigh,
 };
+use super::tags::Stray;
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::{Foreign, quote};
 use crate::domain::oci::{ArtifactType, Descriptor, Digest, MediaType};
@@ -46,11 +47,13 @@ pub(super) fn assess(unit: &Unit, observed: &Observed, demand: Demand, made: &Ma
     let image = unit.subject.digest();
     let missed = observed.held.iter().flat_map(|held| &held.shortfalls);
     obstacles.extend(missed.map(|short| unmet(short, image, observed.unread)));
-    let worst = obstacles.iter().max_by_key(|obstacle| obstacle.class).cloned();
+    // A digest whose tags point elsewhere is judged all the same, and is not what was named.
+    obstacles.extend(unit.strays.iter().map(Stray::obstacle));
+    let worst = worst(&obstacles).cloned();
     let failure = worst.as_ref().map(|obstacle| Cause {
         class: obstacle.class,
         message: format!("could not accept {}: {}", unit.subject, obstacle.message),
-        hint: None,
+        hint: obstacle.fix.clone(),
     });
     let mut findings: Vec<Finding> = obstacles.iter().map(finding).collect();
     findings.extend(asides.iter().map(|aside| Finding {
@@ -83,6 +86,47 @@ pub(super) fn assess(unit: &Unit, observed: &Observed, demand: Demand, made: &Ma
         findings,
         failure,
         worst,
+    }
+}
+
+/// The worst of what stands in the way: of equals the first, which is about the image itself where anything is.
+fn worst(obstacles: &[Obstacle]) -> Option<&Obstacle> {
+    let first_of_equals =
+        |(place, obstacle): &(usize, &Obstacle)| (obstacle.class, std::cmp::Reverse(*place));
+    let worst = obstacles.iter().enumerate().max_by_key(first_of_equals);
+    worst.map(|(_, obstacle)| obstacle)
+}
+
+/// Warns of an image that is accepted while something in it has no signature of its own.
+pub(super) fn unsigned_inside(assessed: &mut [Assessment]) {
+    let Some((root, inside)) = assessed.split_first_mut() else {
+        return;
+    };
+    let is_unsigned = |inside: &&Assessment| {
+        let rule = inside.worst.as_ref().map(|worst| worst.rule);
+        rule == Some(Rule::SignatureMissing)
+    };
+    if root.failure.is_none() && root.report.state == TargetState::Verified {
+        let unsigned = inside.iter().filter(is_unsigned);
+        root.findings.extend(unsigned.map(|inside| {
+            let platforms: Vec<String> = inside
+                .report
+                .platforms
+                .iter()
+                .map(|name| quote(name.raw()).to_string())
+                .collect();
+            Finding {
+                digest: inside.report.digest.clone(),
+                ..Finding::new(
+                    Rule::PlatformUnsigned,
+                    format!(
+                        "the index is signed, and {} inside it is not ({})",
+                        inside.report.image,
+                        platforms.join(", ")
+                    ),
+                )
+            }
+        }));
     }
 }
 
@@ -216,6 +260,7 @@ fn absent(unit: &Unit, rule: Rule, message: &str) -> Obstacle {
         expected: None,
         found: None,
         about: unit.subject.digest().clone(),
+        fix: None,
     }
 }
 
@@ -225,6 +270,7 @@ fn finding(obstacle: &Obstacle) -> Finding {
         digest: Some(obstacle.about.clone()),
         expected: obstacle.expected.clone(),
         found: obstacle.found.clone(),
+        fix: obstacle.fix.clone(),
         ..Finding::new(obstacle.rule, obstacle.message.clone())
     }
 }
@@ -282,6 +328,8 @@ const fn word(kind: ValidationKind) -> &'static str {
 /// What is worth saying though nothing stands in the way.
 fn remarks(unit: &Unit, observed: &Observed) -> Vec<Finding> {
     let mut remarks = logged(observed);
+    remarks.extend(unit.sparse.iter().map(|absent| not_there(unit, absent)));
+    remarks.extend(expiring(observed));
     if observed.referrers > crate::base::limits::REFERRERS_WARNED {
         let message = format!(
             "{} referrers hang on {}; admission controllers refuse to read more than 50",
@@ -309,8 +357,73 @@ fn remarks(unit: &Unit, observed: &Observed) -> Vec<Finding> {
     }
     remarks.extend(observed.attestations.iter().filter_map(misannounced));
     remarks.extend(duplicates(&observed.attestations));
+    remarks.extend(by_tag_alone(unit));
     remarks
 }
+
+/// A warning of what an index names and nobody can sign or judge, since it is not there.
+fn not_there(unit: &Unit, absent: &Descriptor) -> Finding {
+    let platform = absent
+        .platform
+        .as_ref()
+        .map(|platform| platform.name().quote().to_string());
+    let message = format!(
+        "{} names {} ({}), which is not there, so it is not signed (sparse index)",
+        unit.subject,
+        absent.digest,
+        platform.unwrap_or_else(|| "no platform".to_owned())
+    );
+    Finding {
+        digest: Some(absent.digest.clone()),
+        ..Finding::new(Rule::PlatformUnsigned, message)
+    }
+}
+
+/// A note where only a tag says which image is meant.
+fn by_tag_alone(unit: &Unit) -> Option<Finding> {
+    let tag = unit.by_tag_alone.as_ref()?;
+    let digest = unit.subject.digest();
+    Some(Finding {
+        digest: Some(digest.clone()),
+        expected: Some(format!("{}@{digest}", unit.subject.place())),
+        found: Some(Foreign::new(&unit.image)),
+        ..Finding::new(
+            Rule::ReferenceNotDigest,
+            format!("only the tag {tag} says which image is meant, and a tag can move"),
+        )
+    })
+}
+
+/// Warnings where what is accepted now will soon not be: on the image, and on each attestation, of the signature that
+/// is good for longest.
+fn expiring(observed: &Observed) -> Vec<Finding> {
+    let subjects = observed.attestations.iter().map(|found| &found.signatures);
+    let subjects = std::iter::once(&observed.signatures).chain(subjects);
+    let last = |signatures: &Vec<Judged>| {
+        let accepted = signatures.iter().filter_map(Judged::accepted);
+        let ends = accepted.map(|accepted| (accepted.envelope().expiry(), accepted));
+        let (end, accepted) =
+            ends.max_by_key(|(end, _)| end.map_or((true, observed.at), |end| (false, end)))?;
+        let end = end?;
+        let life = end.unix() - accepted.envelope().attributes().time().unix();
+        let left = end.unix() - observed.at.unix();
+        (left < EXPIRING_SECONDS.min(life / EXPIRING_SHARE)).then(|| Finding {
+            digest: Some(accepted.signature().clone()),
+            found: Some(Foreign::new(end.to_string())),
+            ..Finding::new(
+                Rule::SignatureExpiring,
+                format!("the signature {} expires at {end}", accepted.signature().short()),
+            )
+        })
+    };
+    subjects.filter_map(last).collect()
+}
+
+/// Time before a signature's expiry from which on that is told, in seconds (ours: thirty days), …
+const EXPIRING_SECONDS: i64 = 30 * 24 * 60 * 60;
+
+/// … and the part of its life, if that is shorter: a tenth.
+const EXPIRING_SHARE: i64 = 10;
 
 /// An accepted attestation that is not what its manifest announces.
 fn misannounced(found: &ObservedAttestation) -> Option<Finding> {
@@ -576,5 +689,30 @@ fn node(
         note,
         standing,
         children,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_leads_and_of_equals_the_image() {
+        let obstacle = |class, rule| Obstacle {
+            class,
+            rule,
+            message: String::new(),
+            expected: None,
+            found: None,
+            about: Digest::of(b""),
+            fix: None,
+        };
+        let image = obstacle(Class::Rejected, Rule::SignatureMissing);
+        let attestation = obstacle(Class::Rejected, Rule::AttestationUnsigned);
+        let lie = obstacle(Class::Tampered, Rule::AttestationMalformed);
+        let both = [image.clone(), attestation.clone()];
+        assert_eq!(worst(&both), Some(&image));
+        assert_eq!(worst(&[image, attestation, lie.clone()]), Some(&lie));
+        assert_eq!(worst(&[]), None);
     }
 }

@@ -11,7 +11,7 @@ use super::tell::{self, Assessment, MadeNow};
 use super::{Backends, Stop, Target, VerifyJob, pool, scope};
 use crate::base::failure::Cause;
 use crate::domain::plan::Step;
-use crate::domain::report::{Event, RunReport, TargetState};
+use crate::domain::report::{Event, RunReport};
 use crate::seams::{Observer, ReadStore, Revocation};
 
 /// Judges every target; no error leaves this function.
@@ -83,29 +83,10 @@ async fn one<S: ReadStore, R: Revocation, O: Observer>(
                 &scope(unit.subject.place(), job.repository.as_ref()),
             )
             .await?;
-        Ok(held_against_tags(
-            tell::assess(&unit, &observed, Demand::Found, &MadeNow::new()),
-            &unit,
-        ))
+        Ok(tell::assess(&unit, &observed, Demand::Found, &MadeNow::new()))
     });
-    let assessed = assessed.await.into_iter().collect::<Result<_, Cause>>()?;
+    let mut assessed = assessed.await.into_iter().collect::<Result<Vec<_>, Cause>>()?;
+    tell::unsigned_inside(&mut assessed);
     progress.end("");
     Ok(assessed)
-}
-
-/// A digest whose tags point elsewhere is judged all the same, and is not what was named.
-fn held_against_tags(mut assessment: Assessment, unit: &Unit) -> Assessment {
-    for stray in &unit.strays {
-        let (finding, cause) = stray.mismatch();
-        assessment.findings.push(finding);
-        assessment.report.state = TargetState::Rejected;
-        let worse = assessment
-            .failure
-            .as_ref()
-            .is_some_and(|other| other.class >= cause.class);
-        if !worse {
-            assessment.failure = Some(cause);
-        }
-    }
-    assessment
 }

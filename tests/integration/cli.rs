@@ -348,6 +348,17 @@ fn a_variable_that_is_no_input_is_named() {
     );
     let quiet = place.call_with(&["targets", "-q", "oci:c"], &[("COUNTERSIGN_SINGER", "x")]);
     assert_eq!(quiet.words, "");
+    // It may be why something is missing.
+    for wrong in [
+        &["targets"][..],
+        &["verify", "--nothing", "oci:c"],
+        &["targets", "web:1"],
+    ] {
+        let refused = place.call_with(wrong, &[("COUNTERSIGN_IMAGE", "oci:c")]);
+        assert_eq!(refused.code, 2, "{refused:?}");
+        let warned = "warning: \"COUNTERSIGN_IMAGE\" is no input and is ignored\n";
+        assert_eq!(refused.words.matches(warned).count(), 1, "{}", refused.words);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -234,9 +235,29 @@ fn a_layout_is_made_and_what_it_holds_comes_back() {
         &stage.source(),
     ]);
     assert_eq!(code, 0, "{said}");
+    let before = files(&stage.directory.path().join("out"));
     let (code, said) = stage.copy(&stage.source(), "oci:out:1.4");
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("names another image"), "{said}");
+    assert_eq!(
+        files(&stage.directory.path().join("out")),
+        before,
+        "nothing is written"
+    );
+}
+
+/// Every file below a directory, with its bytes.
+fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.insert(path.clone(), fs::read(&path).unwrap());
+        }
+    }
+    found
 }
 
 /// The reference library of the Notary Project at every destination: on the image and on its provenance it finds one
@@ -312,9 +333,68 @@ fn what_is_not_accepted_is_not_copied() {
         (1, false),
         "{said}"
     );
-    let (code, said) = stage.call(&["copy", "--signer=local", &stage.source()]);
-    assert_eq!(code, 2, "{said}");
-    assert!(said.contains("expected two images"), "{said}");
+}
+
+#[test]
+fn every_error_names_its_side_and_a_fix() {
+    let immutable = Quirks {
+        immutable_tags: true,
+        ..Quirks::default()
+    };
+    let (stage, _) = Stage::signed(Quirks::default(), immutable);
+    let other = stage.to.put_image("prod/web", "1.4", "another");
+    let (source, destination) = (stage.source(), stage.destination());
+    let unknown = format!("{}/web:none", stage.from.host());
+    let nobody = {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("{}/web:1.4", socket.local_addr().unwrap())
+    };
+    for (from, to, code, about, words) in [
+        (
+            &source,
+            &destination,
+            4,
+            &destination,
+            "copy again to another tag",
+        ),
+        (&unknown, &destination, 5, &unknown, "404"),
+        (&source, &nobody, 3, &nobody, "refused"),
+        (&nobody, &destination, 3, &nobody, "refused"),
+    ] {
+        let (found, said) = stage.call(&["copy", "--signer=local", "--request-timeout=2s", from, to]);
+        assert_eq!(found, code, "{said}");
+        assert!(said.contains(words), "{words}: {said}");
+        let report = stage.report();
+        let failures = report["failures"].as_array().unwrap();
+        assert_eq!(failures.len(), 1, "{report:#}");
+        let told = report["targets"][0]["image"].as_str().unwrap();
+        assert_eq!(told, about, "{report:#}");
+    }
+    assert_eq!(stage.to.tags("prod/web")["1.4"], other.to_string());
+    stage.world.fault(
+        "to",
+        "POST upload",
+        When::Always,
+        Fault::registry_error(403, "DENIED", "not authorized"),
+    );
+    let (code, said) = stage.copy(&source, &format!("{}/new:1.4", stage.to.host()));
+    assert_eq!(code, 4, "{said}");
+    assert!(said.contains("the login may not store blobs"), "{said}");
+    for (named, words) in [
+        (vec![], "expected an image"),
+        (vec![source.as_str()], "alone"),
+        (vec![&source, &source], "alone"),
+        (vec![&source, &destination, "oci:third"], "found 3"),
+    ] {
+        let (code, said) = stage.call(&[&["copy", "--signer=local"], named.as_slice()].concat());
+        assert_eq!(code, 2, "{said}");
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let (_, help) = stage.call(&["copy", "--help"]);
+    assert!(
+        help.contains("Usage: countersign copy [OPTIONS] SRC DST"),
+        "{help}"
+    );
 }
 
 #[test]
@@ -524,6 +604,120 @@ fn peak(process: u32) -> Option<u64> {
     line.trim().trim_end_matches("kB").trim().parse().ok()
 }
 
+/// Copies and says how much memory it took.
+#[cfg(target_os = "linux")]
+fn memory_of_copy(stage: &Stage, to: &str) -> u64 {
+    let mut child = stage
+        .command(&["copy", "--signer=local", &stage.source(), to])
+        .spawn()
+        .unwrap();
+    let mut most = 0;
+    while child.try_wait().unwrap().is_none() {
+        most = peak(child.id()).unwrap_or_default().max(most);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    most
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_tree_of_many_large_manifests_takes_no_more_memory_than_a_small_one() {
+    let (stage, digest) = Stage::signed(Quirks::default(), Quirks::default());
+    let subject = &stage.from.manifests("web")[&digest.to_string()];
+    stage.from.put_blob("web", b"{}");
+    let empty = json!({"mediaType": MediaType::EMPTY, "digest": Digest::of(b"{}"), "size": 2});
+    let filler = "x".repeat(3_000_000);
+    for number in 0..70 {
+        let manifest = json!({"schemaVersion": 2, "mediaType": MediaType::OCI_MANIFEST, "filler": filler,
+            "artifactType": format!("application/vnd.example.n{number}"), "config": empty, "layers": [empty],
+            "subject": {"mediaType": subject.media_type, "digest": digest, "size": subject.bytes.len()}});
+        let bytes = manifest.to_string().into_bytes();
+        stage
+            .from
+            .put_manifest("web", None, &MediaType::OCI_MANIFEST, &bytes);
+    }
+    let most = memory_of_copy(&stage, "oci:out:1.4");
+    let plan = stage.report()["targets"][0]["plan"].to_string();
+    assert!(plan.contains("76 of 76 manifests"), "{plan}");
+    assert!(most < 160_000, "{most} KiB for 70 manifests of 3 MB");
+}
+
+#[test]
+fn copies_of_one_image_into_one_layout_at_once_end_whole() {
+    let (stage, _) = Stage::signed(Quirks::default(), Quirks::default());
+    for round in 0..4 {
+        let to = format!("oci:out{round}:1.4");
+        let copy = |_| {
+            stage
+                .command(&["copy", "--signer=local", &stage.source(), &to, "--output-dir"])
+                .arg(format!("report-{}", std::process::id()))
+                .spawn()
+                .unwrap()
+        };
+        let children: Vec<_> = (0..5).map(copy).collect();
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            assert_eq!(output.status.code(), Some(0), "{output:?}");
+        }
+        let (code, said) = stage.call(&["verify", "--signer=local", &to]);
+        assert_eq!(code, 0, "{said}");
+        let (code, said) = stage.copy(&stage.source(), &to);
+        assert_eq!(code, 0, "{said}");
+        assert_eq!(stage.report()["targets"][0]["state"], "kept", "{said}");
+        let top = fs::read_dir(stage.directory.path().join(format!("out{round}"))).unwrap();
+        let mut top: Vec<_> = top.map(|entry| entry.unwrap().file_name()).collect();
+        top.sort();
+        assert_eq!(top, ["blobs", "index.json", "oci-layout"]);
+    }
+}
+
+#[test]
+fn a_platform_that_arrived_otherwise_is_found_out() {
+    let (stage, _) = Stage::signed(Quirks::default(), Quirks::default());
+    let flip = Arc::new(move |answer: &mut crate::support::http::Response| {
+        if let crate::support::http::Body::Bytes(bytes) = &mut answer.body
+            && answer.status == 200
+            && String::from_utf8_lossy(bytes).contains(&Digest::of(b"layer of arm64").to_string())
+        {
+            bytes[0] ^= 1;
+        }
+    });
+    stage
+        .world
+        .fault("to", "GET manifest", When::Always, Fault::Edit(flip));
+    let (code, said) = stage.copy(&stage.source(), &stage.destination());
+    assert_eq!(code, 6, "{said}");
+}
+
+#[test]
+fn what_a_list_of_referrers_names_and_refers_to_something_else_is_not_copied() {
+    let (stage, digest) = Stage::signed(Quirks::distribution(), Quirks::default());
+    let other = stage.from.put_image("web", "other", "another image");
+    let manifests = stage.from.manifests("web");
+    let tag = digest.to_string().replace(':', "-");
+    let list = &manifests[&stage.from.tags("web")[&tag]];
+    let mut list: Value = serde_json::from_slice(&list.bytes).unwrap();
+    let size = manifests[&other.to_string()].bytes.len();
+    list["manifests"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"mediaType": MediaType::OCI_MANIFEST, "digest": other, "size": size}));
+    let bytes = list.to_string().into_bytes();
+    stage
+        .from
+        .put_manifest("web", Some(&tag), &MediaType::OCI_INDEX, &bytes);
+    let (code, said) = stage.copy(&stage.source(), &stage.destination());
+    assert_eq!(code, 0, "{said}");
+    assert!(!content(&stage.to, "prod/web").contains_key(&other.to_string()));
+    let plan = stage.report()["targets"][0]["plan"].to_string();
+    assert!(
+        plan.contains("1 entries of lists of referrers refer to something else"),
+        "{plan}"
+    );
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_large_layer_is_streamed() {
@@ -562,17 +756,7 @@ fn a_large_layer_is_streamed() {
     stage
         .world
         .fault("from", "GET blob", When::Always, Fault::Edit(made));
-    let mut child = stage
-        .command(&["copy", "--signer=local", &stage.source(), "oci:out:1.4"])
-        .spawn()
-        .unwrap();
-    let mut most = 0;
-    while child.try_wait().unwrap().is_none() {
-        most = peak(child.id()).unwrap_or_default().max(most);
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let most = memory_of_copy(&stage, "oci:out:1.4");
     let hex = zeros.trim_start_matches("sha256:").to_owned();
     let stored = fs::metadata(stage.directory.path().join("out/blobs/sha256").join(hex)).unwrap();
     assert_eq!(stored.len(), SIZE);

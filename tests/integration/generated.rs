@@ -80,3 +80,44 @@ fn a_difference_shows_only_what_differs() {
     assert_eq!(diff("", "a"), "+    1 a\n");
     assert_eq!(diff("a\na", "a"), "-    2 a\n");
 }
+
+/// Every rule is raised somewhere, but for those whose pages say that none can be yet.
+#[test]
+fn every_rule_is_raised_or_its_page_says_that_it_is_not() {
+    let mut sources = String::new();
+    let mut folders = vec![in_repository("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_sample = path.ends_with("report/rules") || path.ends_with("report/samples.rs");
+            if path.is_dir() && !is_sample {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") && !is_sample {
+                let text = fs::read_to_string(path).unwrap();
+                sources.push_str(text.split("#[cfg(test)]\nmod tests").next().unwrap());
+            }
+        }
+    }
+    let mapped = fs::read_to_string(in_repository("src/domain/report/rules/mod.rs")).unwrap();
+    let raised = |rule: &&Rule| {
+        let variant = format!("{rule:?}");
+        let word = |text: &str, before: &str| {
+            let wanted = format!("{before}{variant}");
+            text.match_indices(&wanted).any(|(at, whole)| {
+                let next = text[at + whole.len()..].chars().next();
+                !next.is_some_and(|next| next.is_ascii_alphanumeric())
+            })
+        };
+        word(&sources, "Rule::") || word(&mapped, "=> Self::")
+    };
+    let silent: Vec<Rule> = Rule::ALL.iter().filter(|rule| !raised(rule)).copied().collect();
+    assert_eq!(silent, Rule::NOT_YET);
+    assert_eq!(Rule::NOT_YET, [Rule::TagMutable]);
+    for rule in Rule::NOT_YET {
+        assert!(
+            rules::page(*rule).contains("nothing raises this today"),
+            "{}",
+            rule.id()
+        );
+    }
+}

@@ -12,7 +12,7 @@ use crate::support::World;
 use crate::support::registry::{Quirks, Registry};
 
 struct Stage {
-    _world: World,
+    world: World,
     registry: Arc<Registry>,
     directory: TempDir,
 }
@@ -22,7 +22,7 @@ impl Stage {
         let world = World::new();
         let registry = world.registry(Quirks::default());
         Self {
-            _world: world,
+            world,
             registry,
             directory: TempDir::new().unwrap(),
         }
@@ -75,10 +75,15 @@ impl Stage {
     }
 
     fn command(&self, more: &[&str]) -> Command {
+        let run = ["run", "--allow=**", "--provenance=off"];
+        self.call(&[&run[..], more].concat())
+    }
+
+    fn call(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
         command
-            .args(["run", "--signer=local", "--allow=**", "--provenance=off"])
-            .args(more)
+            .args(args)
+            .arg("--signer=local")
             .arg(format!("{}/web:root", self.registry.host()))
             .env_clear()
             .env("HOME", self.directory.path())
@@ -90,7 +95,11 @@ impl Stage {
     }
 
     fn run(&self, more: &[&str]) -> (i32, Value, String) {
-        let output = self.command(more).output().unwrap();
+        self.ended(&mut self.command(more))
+    }
+
+    fn ended(&self, command: &mut Command) -> (i32, Value, String) {
+        let output = command.output().unwrap();
         let file = self.directory.path().join("countersign-report/report.json");
         let report = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
         let words = String::from_utf8(output.stderr).unwrap();
@@ -162,4 +171,146 @@ fn nested_indexes_are_signed_once_and_attestations_inside_are_no_platforms() {
     for digest in [&root, &shared, &classic, &artifact] {
         assert_eq!(stage.signatures(digest), 1, "{digest}");
     }
+}
+
+/// Rules and the digests they are about.
+fn findings(report: &Value, rule: &str) -> Vec<Value> {
+    let findings = report["findings"].as_array().unwrap().iter();
+    let of_rule = findings.filter(|finding| finding["rule"] == rule);
+    of_rule.map(|finding| finding["digest"].clone()).collect()
+}
+
+#[test]
+fn what_a_sparse_index_names_and_does_not_hold_is_told_and_the_rest_is_signed() {
+    let stage = Stage::new();
+    let (amd, amd_entry) = stage.image("amd64");
+    let gone = Digest::of(b"gone");
+    let gone_entry = json!({"mediaType": MediaType::OCI_MANIFEST, "digest": gone, "size": 7,
+        "platform": {"os": "linux", "architecture": "arm64"}});
+    let nested = json!({"mediaType": MediaType::OCI_INDEX, "digest": Digest::of(b"nested"), "size": 6});
+    let (root, _) = stage.index("root", &[&gone_entry, &amd_entry, &nested]);
+    for command in [
+        stage.command(&["--recursive=all"]),
+        stage.call(&["verify", "--recursive=all"]),
+    ] {
+        let mut command = command;
+        let (code, report, words) = stage.ended(&mut command);
+        assert_eq!(code, 0, "{words}");
+        assert_eq!(
+            findings(&report, "CSN011"),
+            [json!(gone), json!(Digest::of(b"nested"))],
+            "{report:#}"
+        );
+        let message = report["findings"][0]["message"].to_string();
+        assert!(
+            message.contains("linux/arm64") && message.contains("sparse"),
+            "{message}"
+        );
+        assert_eq!(report["targets"].as_array().unwrap().len(), 2, "{report:#}");
+    }
+    assert_eq!((stage.signatures(&root), stage.signatures(&amd)), (1, 1));
+    let (code, report, words) = stage.run(&[]);
+    assert_eq!((code, findings(&report, "CSN011")), (0, vec![]), "{words}");
+}
+
+#[test]
+fn a_signed_index_with_an_unsigned_platform_is_told_where_platforms_are_asked_for() {
+    let stage = Stage::new();
+    let ((amd, amd_entry), (_, arm_entry)) = (stage.image("amd64"), stage.image("arm64"));
+    let (root, _) = stage.index("root", &[&amd_entry, &arm_entry]);
+    let (code, _, words) = stage.run(&[]);
+    assert_eq!(code, 0, "{words}");
+    assert_eq!((stage.signatures(&root), stage.signatures(&amd)), (1, 0));
+    let (code, report, words) = stage.ended(&mut stage.call(&["verify"]));
+    assert_eq!((code, findings(&report, "CSN011")), (0, vec![]), "{words}");
+    let (code, report, words) = stage.ended(&mut stage.call(&["verify", "--recursive=platforms"]));
+    assert_eq!(code, 1, "{words}");
+    assert_eq!(findings(&report, "CSN011").len(), 2, "{report:#}");
+    assert_eq!(findings(&report, "CSN001").len(), 2, "{report:#}");
+}
+
+#[test]
+fn an_index_that_nests_too_deep_or_names_too_much_is_refused_before_anything_is_signed() {
+    let stage = Stage::new();
+    let (_, mut entry) = stage.image("amd64");
+    for level in 0..6 {
+        let name = if level == 5 { "root" } else { "inner" };
+        entry = stage.index(name, &[&entry]).1;
+    }
+    let (code, report, words) = stage.run(&["--recursive=all"]);
+    assert_eq!(code, 2, "{words}");
+    assert!(
+        report["failures"][0]["message"]
+            .to_string()
+            .contains("nested deeper than 4"),
+        "{report:#}"
+    );
+    let fake = |number: usize| json!({"mediaType": MediaType::OCI_MANIFEST, "digest": Digest::of(&number.to_be_bytes()), "size": 8});
+    let entries: Vec<Value> = (0..2_001).map(fake).collect();
+    stage.index("root", &entries.iter().collect::<Vec<_>>());
+    let (code, report, words) = stage.run(&["--recursive=all"]);
+    assert_eq!(code, 2, "{words}");
+    assert!(
+        report["failures"][0]["message"]
+            .to_string()
+            .contains("more than 2000 manifests"),
+        "{report:#}"
+    );
+    assert_eq!(stage.world.ledger().count("registry", "PUT manifest"), 0);
+}
+
+#[test]
+fn a_thousand_children_are_signed_with_as_many_requests_each_as_one_and_in_little_memory() {
+    const CHILDREN: usize = 1_000;
+    let stage = Stage::new();
+    let entries: Vec<Value> = (0..CHILDREN)
+        .map(|number| stage.image(&format!("x{number}")).1)
+        .collect();
+    stage.index("root", &entries.iter().collect::<Vec<_>>());
+    stage.world.ledger().clear();
+    let mut child = stage
+        .command(&["--recursive=all", "--timeout=1h"])
+        .spawn()
+        .unwrap();
+    let mut most = 0;
+    while child.try_wait().unwrap().is_none() {
+        most = peak(child.id()).unwrap_or_default().max(most);
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let counts = stage.world.ledger().counts();
+    let count = |operation: &str| stage.world.ledger().count("registry", operation);
+    assert_eq!(count("PUT manifest"), CHILDREN + 1, "{counts:?}");
+    for (operation, each) in [
+        ("GET manifest", 2),
+        ("GET referrers", 2),
+        ("PUT blob", 1),
+        ("GET blob", 1),
+    ] {
+        assert!(
+            count(operation) <= each * (CHILDREN + 1) + 8,
+            "{operation}: {counts:?}"
+        );
+    }
+    assert!(most < 150_000, "{most} KiB for {CHILDREN} children");
+    let (code, report, words) = stage.run(&["--recursive=all", "--timeout=1h"]);
+    assert_eq!(code, 0, "{words}");
+    let state = |target: &Value| target["state"] == "kept";
+    assert_eq!(
+        report["targets"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|target| state(target))
+            .count(),
+        CHILDREN + 1
+    );
+}
+
+/// Most memory that a process held so far, in kibibytes; nothing where the system does not tell.
+fn peak(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches("kB").trim().parse().ok()
 }

@@ -202,3 +202,92 @@ fn every_name_that_cannot_be_resolved_is_told_and_nothing_is_printed() {
     let (code, data, _) = stage.call(&["targets", "--resolve", &names[1]]);
     assert_eq!((code, data.as_str()), (5, ""));
 }
+
+#[test]
+fn every_command_that_judges_holds_a_tag_against_the_digest_beside_it() {
+    let stage = Stage::new();
+    let digest = stage.registry.put_image("web", "1.4", "ours");
+    stage.registry.put_image("web", "latest", "other");
+    let (code, _, words) = stage.run(&[&stage.name(&format!("web:1.4@{digest}"))]);
+    assert_eq!(code, 0, "{words}");
+    let (right, wrong) = (
+        stage.name(&format!("web:1.4@{digest}")),
+        stage.name(&format!("web:latest@{digest}")),
+    );
+    for (command, refused) in [("verify", 1), ("explain", 1), ("inspect", 1), ("download", 1)] {
+        let (code, out, words) = stage.call(&[command, "--signer=local", &right]);
+        assert_eq!(code, 0, "{command}: {out}{words}");
+        assert!(
+            !format!("{out}{words}").contains("CSN015"),
+            "{command}: {out}{words}"
+        );
+        let (code, out, words) = stage.call(&[command, "--signer=local", &wrong]);
+        assert_eq!(code, refused, "{command}: {out}{words}");
+        let said = format!("{out}{words}");
+        assert!(said.contains("CSN015"), "{command}: {said}");
+        assert!(said.contains("web:latest"), "{command}: {said}");
+    }
+}
+
+#[test]
+fn a_name_without_a_digest_is_noted() {
+    let stage = Stage::new();
+    let digest = stage.registry.put_image("web", "1.4", "ours");
+    let rules = || {
+        let report = stage.report();
+        let findings = report["findings"].as_array().unwrap().clone();
+        findings
+            .iter()
+            .map(|finding| finding["rule"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let (tag, pinned) = (stage.name("web:1.4"), stage.name(&format!("web:1.4@{digest}")));
+    for command in [
+        &["run", "--provenance=off", "--allow=**"][..],
+        &["verify"],
+        &["verify", "--recursive=platforms"],
+    ] {
+        let with = |image: &str| [command, &["--signer=local", image]].concat().join(" ");
+        let (code, _, words) = stage.call(&[command, &["--signer=local", &pinned]].concat());
+        assert_eq!((code, rules()), (0, vec![]), "{}: {words}", with(&pinned));
+        let (code, _, words) = stage.call(&[command, &["--signer=local", &tag]].concat());
+        assert_eq!(
+            (code, rules()),
+            (0, vec!["CSN013".to_owned()]),
+            "{}: {words}",
+            with(&tag)
+        );
+    }
+    let finding = &stage.report()["findings"][0];
+    assert_eq!(finding["level"], "note");
+    assert_eq!(finding["expected"], json!(stage.name(&format!("web@{digest}"))));
+    assert_eq!(finding["namedAt"], "IMAGE");
+    let (code, _, words) = stage.call(&["verify", "--signer=local", "--fail-on=note", &tag]);
+    assert_eq!(code, 1, "{words}");
+}
+
+#[test]
+fn an_image_that_two_inputs_name_is_one_and_its_findings_name_both_places() {
+    let stage = Stage::new();
+    let digest = stage.registry.put_image("web", "1.4", "ours");
+    let other = stage.registry.put_image("other", "1", "what makes the key");
+    let (code, _, words) = stage.run(&[&stage.name(&format!("other@{other}"))]);
+    assert_eq!(code, 0, "{words}");
+    let pinned = stage.name(&format!("web@{digest}"));
+    let list = format!("# what was built\n{}\n", stage.name(&format!("web:1.4@{digest}")));
+    std::fs::write(stage.directory.path().join("images.txt"), list).unwrap();
+    let bake = json!({"api": {"containerimage.digest": digest, "image.name": stage.name("web:1.4")}});
+    std::fs::write(stage.directory.path().join("bake.json"), bake.to_string()).unwrap();
+    let files = ["--images-from=images.txt", "--images-from=bake.json"];
+    let (code, _, words) = stage.call(&[&["verify", "--signer=local", &pinned], &files[..]].concat());
+    assert_eq!(code, 1, "{words}");
+    let report = stage.report();
+    assert_eq!(report["targets"].as_array().unwrap().len(), 1, "{report:#}");
+    let finding = &report["findings"][0];
+    assert_eq!(finding["rule"], "CSN001", "{report:#}");
+    let places = finding["namedAt"].as_str().unwrap();
+    assert!(
+        places.starts_with("IMAGE, images.txt:2, bake.json:1 (api"),
+        "{places}"
+    );
+}

@@ -91,6 +91,10 @@ pub(in crate::cli) enum Command {
     /// accepted; DST is read back and judged the same way. Nothing is signed again. What others attached is carried
     /// along, vouched for or not; the report says how much of it is accepted. DST gets the tag it is named by, else
     /// that of SRC, after everything else. Copying again writes only what is missing.
+    #[command(
+        override_usage = "countersign copy [OPTIONS] SRC DST",
+        mut_arg("positional", |images| images.value_names(["SRC", "DST"]).num_args(0..))
+    )]
     Copy(CopyArgs),
     /// Say why an image counts as signed, or does not, decision by decision
     ///

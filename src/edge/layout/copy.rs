@@ -1,17 +1,18 @@
 //! Whole images in a layout: blobs as streams, and entries that have a name.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
+use super::disk::give;
+use super::draft::{self, Draft};
 use super::files::Files;
-use super::index::has_tag;
-use super::write::{DRAFT, not_stored};
+use super::write::{DRAFT, not_stored, taken};
 use super::{Layout, directory};
-use crate::domain::oci::{Blob, Descriptor, Hasher, LayoutPath, Manifest, Place, Tag};
+use crate::domain::oci::{Blob, Descriptor, Digest, Hasher, LayoutPath, Manifest, Place, Tag};
 use crate::seams::{BlobBytes, CopyStore, StoreError, StoreProblem, WriteStore as _};
 
 /// Bytes read at once (ours).
@@ -28,29 +29,32 @@ const EMPTY_INDEX: &str =
 fn is_made(path: &Path) -> io::Result<bool> {
     match fs::create_dir(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(path.symlink_metadata()?.is_dir()),
-    }
-}
-
-/// Makes the list of nothing; one that lists something is somebody's, whose marker was lost.
-fn is_begun(path: &Path) -> io::Result<bool> {
-    match File::create_new(path) {
-        Ok(mut file) => file.write_all(EMPTY_INDEX.as_bytes()).map(|()| true),
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        Err(_) => {
-            let size = EMPTY_INDEX.len() as u64;
-            let ours = path
-                .symlink_metadata()
-                .is_ok_and(|found| found.is_file() && found.len() == size);
-            Ok(ours && fs::read(path)? == EMPTY_INDEX.as_bytes())
+        Err(_) => Ok(path.symlink_metadata()?.is_dir()),
+        Ok(()) => {
+            let _ = File::open(path).map(|made| give(&made, path));
+            Ok(true)
         }
     }
 }
 
-/// Makes an empty layout where nothing is; the marker last, since it makes it one.
+/// Makes the list of nothing; one that lists something is somebody's, whose marker was lost.
+fn is_begun(root: &Path) -> io::Result<bool> {
+    if draft::make(root, "index.json", EMPTY_INDEX.as_bytes())? {
+        return Ok(true);
+    }
+    let (path, size) = (root.join("index.json"), EMPTY_INDEX.len() as u64);
+    let ours = path
+        .symlink_metadata()
+        .is_ok_and(|found| found.is_file() && found.len() == size);
+    Ok(ours && fs::read(path)? == EMPTY_INDEX.as_bytes())
+}
+
+/// Makes an empty layout where nothing is; the marker last, since it makes it one. Whoever makes the same layout at the
+/// same moment may be faster.
 fn found(path: &LayoutPath) -> Result<(), StoreError> {
     let root = path.as_path();
-    if root.join("oci-layout").symlink_metadata().is_ok() {
+    let is_one = || root.join("oci-layout").symlink_metadata().is_ok();
+    if is_one() {
         return Files::open(path).map(|_| ());
     }
     let made = || {
@@ -69,14 +73,15 @@ fn found(path: &LayoutPath) -> Result<(), StoreError> {
                 return Ok(Some(part.into()));
             }
         }
-        if !is_begun(&root.join("index.json"))? {
+        if !is_begun(root)? {
             return Ok(Some("index.json".into()));
         }
-        File::create_new(root.join("oci-layout"))?.write_all(MARKER.as_bytes())?;
+        draft::make(root, "oci-layout", MARKER.as_bytes())?;
         Ok(None)
     };
     match made() {
         Ok(None) => Ok(()),
+        _ if is_one() => Files::open(path).map(|_| ()),
         Ok(Some(name)) => Err(StoreError {
             verb: "make a layout of",
             what: root.display().to_string(),
@@ -117,35 +122,42 @@ async fn is_good(file: File, blob: &Descriptor) -> bool {
     size == blob.size && hasher.finish() == blob.digest
 }
 
-/// Writes a draft until the bytes end well.
-async fn write(draft: &Path, blob: &Descriptor, mut bytes: BlobBytes) -> Result<(), StoreError> {
-    let refused = |error: &std::io::Error| not_stored("store", draft, error);
-    let _ = fs::remove_file(draft);
-    let file = OpenOptions::new().write(true).create_new(true).open(draft);
-    let mut file = file.map_err(|error| refused(&error))?;
+/// Writes a draft until the bytes end well, and gives it its name.
+async fn write(files: Files<'_>, blob: &Descriptor, mut bytes: BlobBytes) -> Result<(), StoreError> {
+    let target = files.blob_path(&blob.digest);
+    let refused = |error: &io::Error| not_stored("store", &target, error);
+    let broken = |problem| StoreError {
+        verb: "store",
+        what: target.display().to_string(),
+        problem,
+        hint: None,
+    };
+    let mut draft = Draft::begin(files.root(), blob.digest.hex()).map_err(|error| refused(&error))?;
     let mut size = 0;
     while let Some(piece) = bytes.next().await {
-        let piece = piece.map_err(|problem| StoreError {
-            verb: "store",
-            what: draft.display().to_string(),
-            problem,
-            hint: None,
-        })?;
+        let piece = piece.map_err(broken)?;
         size += piece.len() as u64;
-        file.write_all(&piece).map_err(|error| refused(&error))?;
+        draft.append(&piece).map_err(|error| refused(&error))?;
     }
     if size != blob.size {
-        return Err(StoreError {
-            verb: "store",
-            what: draft.display().to_string(),
-            problem: StoreProblem::Unavailable(format!("expected {} bytes, found {size}", blob.size)),
-            hint: None,
-        });
+        let problem = format!("expected {} bytes, found {size}", blob.size);
+        return Err(broken(StoreProblem::Unavailable(problem)));
     }
-    file.sync_all().map_err(|error| refused(&error))
+    fs::create_dir_all(files.blob_directory(&blob.digest))
+        .and_then(|()| draft.rename(&target))
+        .map_err(|error| refused(&error))
 }
 
 impl CopyStore for Layout {
+    async fn may_name(&self, place: &Place, digest: &Digest, tag: Option<&Tag>) -> Result<(), StoreError> {
+        let path = directory(place)?;
+        if path.as_path().join("oci-layout").symlink_metadata().is_err() {
+            return Ok(());
+        }
+        let files = Files::open(path)?;
+        taken(files, &files.index()?, digest, tag).map_or(Ok(()), Err)
+    }
+
     async fn found(&self, place: &Place) -> Result<(), StoreError> {
         found(directory(place)?)
     }
@@ -167,17 +179,7 @@ impl CopyStore for Layout {
     }
 
     async fn store_blob(&self, place: &Place, blob: &Descriptor, bytes: BlobBytes) -> Result<(), StoreError> {
-        let files = Files::open(directory(place)?)?;
-        let draft = files.root().join(format!("{DRAFT}-{}", blob.digest.hex()));
-        let target = files.blob_path(&blob.digest);
-        let written = write(&draft, blob, bytes).await.and_then(|()| {
-            let moved = fs::create_dir_all(files.blob_directory(&blob.digest))
-                .and_then(|()| fs::rename(&draft, &target));
-            moved.map_err(|error| not_stored("store", &target, &error))
-        });
-        written.inspect_err(|_| {
-            let _ = fs::remove_file(&draft);
-        })
+        write(Files::open(directory(place)?)?, blob, bytes).await
     }
 
     async fn mount(&self, _: &Place, _: &Place, _: &Descriptor) -> Result<bool, StoreError> {
@@ -197,18 +199,6 @@ impl CopyStore for Layout {
         tag: Option<&Tag>,
     ) -> Result<(), StoreError> {
         let files = Files::open(directory(place)?)?;
-        let other =
-            files.index()?.descriptors().iter().any(|entry| {
-                entry.digest != *manifest.digest() && tag.is_some_and(|tag| has_tag(entry, tag))
-            });
-        if other {
-            return Err(StoreError {
-                verb: "store",
-                what: tag.map_or_else(|| place.to_string(), |tag| format!("{place}:{tag}")),
-                problem: StoreProblem::Usage("the tag names another image of this layout".to_owned()),
-                hint: Some("name another tag or another directory".to_owned()),
-            });
-        }
         self.transaction(files).await?.name(manifest, tag)
     }
 }

@@ -111,7 +111,7 @@ impl Disk {
 
 /// What root made belongs to whoever owns the directory around it. Where the system does not let root give it away, as
 /// in some containers, the file is none the worse.
-fn give(made: &File, path: &Path) {
+pub(super) fn give(made: &File, path: &Path) {
     let around = path.parent().filter(|around| !around.as_os_str().is_empty());
     let owner = made
         .metadata()

@@ -120,12 +120,20 @@ impl<'p> Files<'p> {
 
     /// Reads the list of manifests.
     pub(super) fn index(self) -> Result<Entries, StoreError> {
-        let path = self.index_path();
-        let bytes = read_whole(&path, Bounds::MANIFEST.bytes)?;
+        self.entries(self.index_bytes()?.1)
+    }
+
+    /// Opens the list of manifests, and reads its bytes.
+    pub(super) fn index_bytes(self) -> Result<(File, Vec<u8>), StoreError> {
+        open_whole(&self.index_path(), Bounds::MANIFEST.bytes)
+    }
+
+    /// Parses the bytes of the list.
+    pub(super) fn entries(self, bytes: Vec<u8>) -> Result<Entries, StoreError> {
         Entries::parse(bytes).map_err(|error| {
             let problem = StoreProblem::Unavailable(format!("expected an OCI image index, {error}"));
             unread(
-                &path,
+                &self.index_path(),
                 problem,
                 "restore index.json, or copy the images into a new layout",
             )
@@ -226,11 +234,17 @@ fn content(digest: &Digest, size: u64) -> String {
 
 /// Reads a file of the layout that is no blob.
 fn read_whole(path: &Path, limit: usize) -> Result<Vec<u8>, StoreError> {
+    Ok(open_whole(path, limit)?.1)
+}
+
+/// The same, with the file.
+fn open_whole(path: &Path, limit: usize) -> Result<(File, Vec<u8>), StoreError> {
     let file = open_regular(path)?;
-    read_open(path, &file, limit as u64)?.ok_or_else(|| {
+    let bytes = read_open(path, &file, limit as u64)?.ok_or_else(|| {
         let problem = StoreProblem::Unavailable(format!("expected at most {limit} bytes, found more"));
         unread(path, problem, "split the layout into smaller ones")
-    })
+    })?;
+    Ok((file, bytes))
 }
 
 /// Opens a regular file without following a link in its last component.

@@ -20,6 +20,28 @@ pub(super) struct Entries {
     text: String,
     list: Span,
     descriptors: Vec<Descriptor>,
+    /// Values in the text, as they count against the bounds.
+    values: usize,
+}
+
+/// The list with one more entry at its end.
+#[derive(Debug)]
+pub(super) struct Appended {
+    text: String,
+    entry: Descriptor,
+    values: usize,
+}
+
+impl Appended {
+    /// The whole text.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The digest of the entry.
+    pub(super) fn digest(&self) -> &Digest {
+        &self.entry.digest
+    }
 }
 
 /// Where the value of `manifests` stands in the text.
@@ -59,7 +81,13 @@ impl Entries {
             text,
             list,
             descriptors,
+            values: document.values(),
         })
+    }
+
+    /// Whether it was read from these bytes.
+    pub(super) fn is(&self, bytes: &[u8]) -> bool {
+        self.text.as_bytes() == bytes
     }
 
     /// The entries in the order listed.
@@ -72,15 +100,47 @@ impl Entries {
         self.descriptors.iter().any(|entry| entry.digest == *digest)
     }
 
-    /// The text with one more entry, or with the same ones when the digest is listed already; everything that was
-    /// there stays as it was spelled.
-    pub(super) fn with(&self, entry: &Descriptor) -> Result<String, serde_json::Error> {
-        let added = serde_json::to_string(&without_names(entry))?;
-        let mut items = self.items()?;
-        if !self.lists(&entry.digest) {
-            items.push(&added);
+    /// The text with one more entry, which has no name; everything that was there stays as it was spelled, and is not
+    /// read again.
+    ///
+    /// # Errors
+    /// [`DocumentError`] where the text would be more than can be read.
+    pub(super) fn appended(&self, entry: &Descriptor) -> Result<Appended, DocumentError> {
+        let added = serde_json::to_string(&without_names(entry)).map_err(|error| DocumentError::Syntax {
+            at: Position { line: 1, column: 1 },
+            what: error.to_string(),
+        })?;
+        let document = json::read(added.as_bytes(), Bounds::MANIFEST)?;
+        let (values, Bounds { bytes: limit, .. }) = (self.values + document.values(), Bounds::MANIFEST);
+        let before = self.text.get(..self.list.end).unwrap_or_default();
+        let before = if self.descriptors.is_empty() {
+            format!("{}[", before.get(..self.list.start).unwrap_or_default())
+        } else {
+            format!("{},", before.strip_suffix(']').unwrap_or_default().trim_end())
+        };
+        let behind = self.text.get(self.list.end..).unwrap_or_default();
+        let text = [&before, &added, "]", behind].concat();
+        if text.len() > limit {
+            let found = text.len();
+            return Err(DocumentError::TooLarge { limit, found });
         }
-        Ok(self.replaced(&items))
+        if values > Bounds::MANIFEST.values {
+            let limit = Bounds::MANIFEST.values;
+            return Err(DocumentError::TooMany { limit });
+        }
+        Ok(Appended {
+            entry: Descriptor::read(&document.cursor())?,
+            text,
+            values,
+        })
+    }
+
+    /// Becomes the list with that entry.
+    pub(super) fn append(&mut self, appended: Appended) {
+        self.list.end = (self.list.end + appended.text.len()).saturating_sub(self.text.len());
+        self.text = appended.text;
+        self.values = appended.values;
+        self.descriptors.push(appended.entry);
     }
 
     /// The text with one more entry of that name, or with the same ones when it is there already.
@@ -178,15 +238,16 @@ pub(super) fn has_reference_with(entry: &Descriptor, tag: &Tag) -> bool {
     tags.any(|found| found == tag.as_str())
 }
 
-/// Whether an entry is a list of referrers under the tag that registries without the referrers API use
+/// The tag under which registries without the referrers API keep the list of what refers to a digest
 /// (OCI distribution specification 1.1, "Referrers Tag Schema").
-pub(super) fn is_fallback_of(entry: &Descriptor, of: &Digest) -> bool {
-    let tag = format!("{}-{}", of.algorithm().name(), of.hex());
-    entry.media_type.is_index()
-        && entry
-            .annotations
-            .get(REF_NAME)
-            .is_some_and(|name| name.raw() == tag)
+pub(super) fn fallback_tag(of: &Digest) -> String {
+    format!("{}-{}", of.algorithm().name(), of.hex())
+}
+
+/// The tag of an entry that may be such a list.
+pub(super) fn list_tag(entry: &Descriptor) -> Option<&str> {
+    let name = entry.annotations.get(REF_NAME).map(Foreign::raw);
+    name.filter(|_| entry.media_type.is_index())
 }
 
 #[cfg(test)]
@@ -200,6 +261,11 @@ mod tests {
         Descriptor::of(MediaType::OCI_MANIFEST, bytes)
     }
 
+    fn with(text: &str, bytes: &[u8]) -> String {
+        let entries = parse(text);
+        entries.appended(&entry(bytes)).unwrap().text().to_owned()
+    }
+
     fn parse(text: &str) -> Entries {
         Entries::parse(text.as_bytes().to_vec()).unwrap()
     }
@@ -209,9 +275,9 @@ mod tests {
         let text = format!(
             "{{\n \"x\" : [1.50, \"manifests\"],\n\t\"manifests\": [ {A} ],\r\n \"schemaVersion\": 2,\n \"z\": null }}\n"
         );
-        let with = parse(&text).with(&entry(b"b")).unwrap();
+        let with = with(&text, b"b");
         let added = serde_json::to_string(&entry(b"b")).unwrap();
-        assert_eq!(with, text.replace(&format!("[ {A} ]"), &format!("[{A},{added}]")));
+        assert_eq!(with, text.replace(&format!("{A} ]"), &format!("{A},{added}]")));
         let without = parse(&with).without(&Digest::of(b"b")).unwrap();
         assert_eq!(without, text.replace(&format!("[ {A} ]"), &format!("[{A}]")));
     }
@@ -223,16 +289,30 @@ mod tests {
             parse(text).without(&Digest::of(b"b")).unwrap(),
             r#"{"schemaVersion":2,"manifests":[]}"#
         );
-        assert_eq!(
-            parse(&parse(text).with(&entry(b"b")).unwrap()).descriptors(),
-            [entry(b"b")]
-        );
+        assert_eq!(parse(&with(text, b"b")).descriptors(), [entry(b"b")]);
     }
 
     #[test]
-    fn a_listed_digest_is_not_listed_twice() {
-        let text = format!(r#"{{"schemaVersion":2,"manifests":[{A}]}}"#);
-        assert_eq!(parse(&text).with(&entry(b"{}")).unwrap(), text);
+    fn a_list_never_grows_beyond_what_can_be_read() {
+        let filler = "x".repeat(Bounds::MANIFEST.bytes - 300);
+        let text = format!(r#"{{"schemaVersion":2,"manifests":[],"filler":"{filler}"}}"#);
+        let mut entries = parse(&text);
+        entries.append(entries.appended(&entry(b"a")).unwrap());
+        let refused = entries.appended(&entry(b"b"));
+        assert!(
+            matches!(refused, Err(DocumentError::TooLarge { .. })),
+            "{refused:?}"
+        );
+        let ones = vec!["1"; Bounds::MANIFEST.values - 10].join(",");
+        let mut entries = parse(&format!(
+            r#"{{"schemaVersion":2,"manifests":[],"ones":[{ones}]}}"#
+        ));
+        entries.append(entries.appended(&entry(b"a")).unwrap());
+        let refused = entries.appended(&entry(b"b"));
+        assert!(
+            matches!(refused, Err(DocumentError::TooMany { .. })),
+            "{refused:?}"
+        );
     }
 
     #[test]
@@ -279,8 +359,11 @@ mod tests {
             let texts: Vec<String> = entries.iter().map(|entry| serde_json::to_string(entry).unwrap()).collect();
             let text = format!("{blank}{{{blank}\"manifests\":{blank}[{blank}{}{blank}],\"schemaVersion\":2}}", texts.join(&blank_comma(&blank)));
             let added = entry(b"added");
-            let with = parse(&parse(&text).with(&added).unwrap());
-            prop_assert_eq!(with.descriptors(), [entries.clone(), vec![added]].concat());
+            let mut grown = parse(&text);
+            grown.append(grown.appended(&added).unwrap());
+            let with = parse(&grown.text);
+            prop_assert_eq!(with.descriptors(), [entries.clone(), vec![added.clone()]].concat());
+            prop_assert_eq!((&grown.descriptors, grown.values, grown.list.end), (&with.descriptors, with.values, with.list.end));
             let gone = Digest::of(&[u8::try_from(removed).unwrap()]);
             let without = parse(&with.without(&gone).unwrap());
             let kept: Vec<Descriptor> = with.descriptors().iter().filter(|entry| entry.digest != gone).cloned().collect();

@@ -26,8 +26,10 @@
 mod copy;
 pub mod demo_image;
 mod disk;
+mod draft;
 mod files;
 mod index;
+mod listing;
 mod referrers;
 mod resolve;
 mod write;
@@ -39,14 +41,14 @@ use crate::seams::{OwnReferrer, ReadStore, Resolved, StoreError, StoreProblem, W
 
 use self::disk::Disk;
 use self::files::Files;
-use self::referrers::Seen;
+use self::listing::Listings;
 use self::write::{PATIENCE, Transaction, Unlisted};
 
 /// The store for every [`Place::Layout`]; one value serves any number of directories.
 #[derive(Debug)]
 pub struct Layout {
     disk: Disk,
-    seen: Seen,
+    listings: Listings,
     unlisted: Unlisted,
     /// How long to wait for another writer.
     patience: Duration,
@@ -63,7 +65,7 @@ impl Layout {
     pub fn new() -> Self {
         Self {
             disk: Disk::default(),
-            seen: Seen::default(),
+            listings: Listings::default(),
             unlisted: Unlisted::default(),
             patience: PATIENCE,
         }
@@ -78,7 +80,7 @@ impl Layout {
     }
 
     async fn transaction<'a>(&'a self, files: Files<'a>) -> Result<Transaction<'a>, StoreError> {
-        Transaction::begin(files, &self.disk, &self.unlisted, self.patience).await
+        Transaction::begin(files, &self.disk, &self.unlisted, &self.listings, self.patience).await
     }
 }
 
@@ -91,7 +93,9 @@ impl Drop for Layout {
 
 impl ReadStore for Layout {
     async fn resolve(&self, image: &ImageRef) -> Result<Resolved, StoreError> {
-        resolve::resolve(Files::open(directory(image.place())?)?, image)
+        let files = Files::open(directory(image.place())?)?;
+        self.listings
+            .look(files, |listing| resolve::resolve(files, listing.entries(), image))
     }
 
     async fn manifest(&self, place: &Place, descriptor: &Descriptor) -> Result<Manifest, StoreError> {
@@ -105,7 +109,7 @@ impl ReadStore for Layout {
     /// Lists referrers by reading every manifest that `index.json` lists, once in the life of this store.
     async fn referrers(&self, place: &Place, of: &Digest) -> Result<Vec<Descriptor>, StoreError> {
         let files = Files::open(directory(place)?)?;
-        self.seen.referrers(files, &files.index()?, of)
+        self.listings.referrers(files, of)
     }
 }
 

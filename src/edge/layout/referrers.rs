@@ -1,11 +1,10 @@
 //! Finding what refers to a manifest: the layout has no list of referrers, so every listed manifest is asked.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 
 use super::files::Files;
-use super::index::{Entries, is_fallback_of, name};
-use super::resolve::children;
+use super::index::name;
 use crate::base::json;
 use crate::base::limits::{Bounds, MANIFEST_BYTES};
 use crate::domain::oci::{ArtifactType, Descriptor, Digest};
@@ -13,9 +12,11 @@ use crate::seams::StoreError;
 
 /// What a manifest refers to, and as what.
 #[derive(Clone, Debug)]
-struct Referrer {
-    subject: Digest,
-    artifact_type: Option<ArtifactType>,
+pub(super) struct Referrer {
+    /// The manifest it refers to.
+    pub(super) subject: Digest,
+    /// What it says that it carries.
+    pub(super) artifact_type: Option<ArtifactType>,
 }
 
 /// What every manifest seen so far refers to, so that each is read once in a run however often is asked.
@@ -23,55 +24,15 @@ struct Referrer {
 /// Keyed by digest, and only filled from bytes that had that digest, so it can not grow stale. Two digests a
 /// manifest: a layout of a thousand images costs a few hundred kilobytes.
 #[derive(Debug, Default)]
-pub(super) struct Seen(RefCell<BTreeMap<Digest, Option<Referrer>>>);
+pub(super) struct Seen(RefCell<HashMap<Digest, Option<Referrer>>>);
 
 impl Seen {
-    /// Lists what refers to a digest, in the order of `index.json`, each once.
-    pub(super) fn referrers(
-        &self,
-        files: Files<'_>,
-        entries: &Entries,
-        of: &Digest,
-    ) -> Result<Vec<Descriptor>, StoreError> {
-        let mut found = Vec::new();
-        let mut listed = BTreeSet::new();
-        for entry in entries.descriptors() {
-            if is_fallback_of(entry, of) {
-                let fallback = files.manifest(entry)?;
-                for child in children(&fallback) {
-                    self.add(files, child, of, &mut listed, &mut found)?;
-                }
-            } else {
-                self.add(files, entry, of, &mut listed, &mut found)?;
-            }
-        }
-        Ok(found)
-    }
-
-    fn add(
+    /// What an entry refers to, by its manifest alone: lists leave the artifact type out or get it wrong.
+    pub(super) fn referrer(
         &self,
         files: Files<'_>,
         entry: &Descriptor,
-        of: &Digest,
-        listed: &mut BTreeSet<Digest>,
-        found: &mut Vec<Descriptor>,
-    ) -> Result<(), StoreError> {
-        let referrer = self
-            .referrer(files, entry)?
-            .filter(|referrer| referrer.subject == *of);
-        if let Some(referrer) = referrer
-            && listed.insert(entry.digest.clone())
-        {
-            found.push(Descriptor {
-                artifact_type: referrer.artifact_type,
-                ..entry.clone()
-            });
-        }
-        Ok(())
-    }
-
-    /// What an entry refers to, by its manifest alone: lists leave the artifact type out or get it wrong.
-    fn referrer(&self, files: Files<'_>, entry: &Descriptor) -> Result<Option<Referrer>, StoreError> {
+    ) -> Result<Option<Referrer>, StoreError> {
         if !entry.media_type.is_index() && !entry.media_type.is_manifest() {
             return Ok(None);
         }

@@ -16,12 +16,11 @@ const NAMES_SHOWN: usize = 10;
 const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 
 /// Finds the manifest that a name means.
-pub(super) fn resolve(files: Files<'_>, image: &ImageRef) -> Result<Resolved, StoreError> {
-    let entries = files.index()?;
+pub(super) fn resolve(files: Files<'_>, entries: &Entries, image: &ImageRef) -> Result<Resolved, StoreError> {
     let search = Search {
         files,
         image,
-        entries: &entries,
+        entries,
     };
     let descriptor = match (image.digest(), image.tag()) {
         (Some(digest), _) => search.by_digest(digest)?,

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use super::disk::Disk;
 use super::files::Files;
-use super::index::Entries;
+use super::index::{Appended, Entries, has_tag};
+use super::listing::Listings;
 use super::resolve::children;
 use crate::base::limits::{INDEX_DEPTH, MANIFEST_BYTES};
 use crate::domain::oci::{Blob, Descriptor, Digest, Manifest, ManifestView, Tag};
@@ -77,6 +78,7 @@ pub(super) struct Transaction<'a> {
     files: Files<'a>,
     disk: &'a Disk,
     unlisted: &'a Unlisted,
+    listings: &'a Listings,
     _lock: Lock,
 }
 
@@ -87,6 +89,7 @@ impl<'a> Transaction<'a> {
         files: Files<'a>,
         disk: &'a Disk,
         unlisted: &'a Unlisted,
+        listings: &'a Listings,
         patience: Duration,
     ) -> Result<Self, StoreError> {
         let path = files.marker_path();
@@ -100,6 +103,7 @@ impl<'a> Transaction<'a> {
                         files,
                         disk,
                         unlisted,
+                        listings,
                         _lock: lock,
                     });
                 }
@@ -131,13 +135,19 @@ impl<'a> Transaction<'a> {
 
     /// Stores the bytes of an image and lists it, under its tag where it has one.
     pub(super) fn name(&self, manifest: &Manifest, tag: Option<&Tag>) -> Result<(), StoreError> {
-        self.store(manifest.digest(), manifest.bytes())?;
         let (entries, entry) = (self.files.index()?, manifest.descriptor());
-        let text = match tag {
-            None => entries.with(&entry),
-            Some(tag) => entries.named(&entry, tag),
-        };
-        self.replace_index(&text)?;
+        if let Some(error) = taken(self.files, &entries, manifest.digest(), tag) {
+            return Err(error);
+        }
+        self.store(manifest.digest(), manifest.bytes())?;
+        match tag {
+            None if entries.lists(manifest.digest()) => {}
+            None => self.replace_index(self.appended(&entries, &entry)?.text())?,
+            Some(tag) => {
+                let text = entries.named(&entry, tag);
+                self.replace_index(&self.readable(text)?)?;
+            }
+        }
         // Everything below the image is reached through it now.
         self.unlisted.forget(self.files.root(), |_| true);
         Ok(())
@@ -162,7 +172,7 @@ impl<'a> Transaction<'a> {
             .manifest(descriptor)
             .map(|manifest| parts(&manifest))
             .unwrap_or_default();
-        self.replace_index(&entries.without(&descriptor.digest))?;
+        self.replace_index(&self.readable(entries.without(&descriptor.digest))?)?;
         let mut candidates: BTreeSet<Digest> = parts.into_iter().map(|part| part.digest).collect();
         candidates.insert(descriptor.digest.clone());
         remove_unused(self.files, self.disk, candidates);
@@ -209,31 +219,50 @@ impl<'a> Transaction<'a> {
     }
 
     fn list(&self, manifest: &Manifest) -> Result<(), StoreError> {
-        let entries = self.files.index()?;
-        if entries.lists(manifest.digest()) {
-            return Ok(());
-        }
-        let entry = Descriptor {
+        let entry = || Descriptor {
             artifact_type: manifest.artifact_type().cloned(),
             annotations: manifest.annotations().clone(),
             ..manifest.descriptor()
         };
-        self.replace_index(&entries.with(&entry))
+        let appended = self.listings.look(self.files, |listing| {
+            let listed = listing.lists(manifest.digest());
+            let appended = (!listed).then(|| self.appended(listing.entries(), &entry()));
+            appended.transpose()
+        })?;
+        if let Some(appended) = appended {
+            self.replace_index(appended.text())?;
+            self.listings.extended(self.files, appended);
+        }
+        Ok(())
     }
 
-    /// Puts another list in place of the one there is, if it can be read again afterwards.
-    fn replace_index(&self, text: &Result<String, serde_json::Error>) -> Result<(), StoreError> {
-        let path = self.files.index_path();
-        let refused = |why: String| StoreError {
+    /// A list with one more entry, if it can be read again afterwards.
+    fn appended(&self, entries: &Entries, entry: &Descriptor) -> Result<Appended, StoreError> {
+        let appended = entries.appended(entry);
+        appended.map_err(|error| self.unreadable(&error))
+    }
+
+    /// Another list, if it can be read again afterwards.
+    fn readable(&self, text: Result<String, serde_json::Error>) -> Result<String, StoreError> {
+        let text = text.map_err(|error| self.unreadable(&error))?;
+        Entries::parse(text.clone().into_bytes()).map_err(|error| self.unreadable(&error))?;
+        Ok(text)
+    }
+
+    fn unreadable(&self, why: &impl std::fmt::Display) -> StoreError {
+        StoreError {
             verb: "store",
-            what: path.display().to_string(),
-            problem: StoreProblem::Unavailable(why),
+            what: self.files.index_path().display().to_string(),
+            problem: StoreProblem::Unavailable(why.to_string()),
             hint: Some(format!(
                 "start a new layout when index.json comes near {MANIFEST_BYTES} bytes"
             )),
-        };
-        let text = text.as_ref().map_err(|error| refused(error.to_string()))?;
-        Entries::parse(text.clone().into_bytes()).map_err(|error| refused(error.to_string()))?;
+        }
+    }
+
+    /// Puts another list in place of the one there is.
+    fn replace_index(&self, text: &str) -> Result<(), StoreError> {
+        let path = self.files.index_path();
         let replaced = self.disk.replace(&path, &self.draft(), text.as_bytes());
         replaced.map_err(|error| not_stored("store", &path, &error))?;
         // It is listed now; that a power cut may undo this is no reason to say that it is not.
@@ -244,6 +273,29 @@ impl<'a> Transaction<'a> {
     fn draft(&self) -> PathBuf {
         self.files.root().join(DRAFT)
     }
+}
+
+/// Says that a tag names another image, where it does: it is nobody's to take away.
+pub(super) fn taken(
+    files: Files<'_>,
+    entries: &Entries,
+    digest: &Digest,
+    tag: Option<&Tag>,
+) -> Option<StoreError> {
+    let tag = tag?;
+    let other = entries
+        .descriptors()
+        .iter()
+        .find(|entry| entry.digest != *digest && has_tag(entry, tag))?;
+    Some(StoreError {
+        verb: "name",
+        what: format!("{digest} oci:{}:{tag}", files.root().display()),
+        problem: StoreProblem::Usage(format!(
+            "the tag names another image of this layout, {}",
+            other.digest
+        )),
+        hint: Some("name another tag or another directory".to_owned()),
+    })
 }
 
 /// The file whose lock writers hold.

@@ -258,21 +258,29 @@ impl Answer {
         }
     }
 
+    /// Whether an error's message holds this, in lower case.
+    fn mentions(&self, needle: &str) -> bool {
+        let errors = self.errors();
+        errors
+            .iter()
+            .any(|error| error.message.raw().to_ascii_lowercase().contains(needle))
+    }
+
+    /// Whether a tag was to be moved that stays where it is (Amazon ECR: "cannot be overwritten because the repository
+    /// is immutable").
+    pub(super) fn is_of_immutable_tag(&self) -> bool {
+        self.mentions("immutable")
+    }
+
     /// The meaning of error codes that outweighs the status.
     fn told_apart(&self, words: &str) -> Option<Trouble> {
-        let says_of_tag = |needle: &str| {
-            let errors = self.errors();
-            errors
-                .iter()
-                .any(|error| error.message.raw().to_ascii_lowercase().contains(needle))
-        };
-        if self.says("UNSUPPORTED") && says_of_tag("imagemanifest") {
+        if self.says("UNSUPPORTED") && self.mentions("imagemanifest") {
             return Some(Trouble::refused(words).hint(
                 "Amazon ECR answers this to media types and artifact types with parameters (;version=…) or without \
                  a slash, and to manifests that are not OCI 1.1; use plain type/subtype names",
             ));
         }
-        if says_of_tag("immutable") {
+        if self.is_of_immutable_tag() {
             return Some(Trouble::refused(words).hint(
                 "tags of this repository cannot be moved, and it keeps referrers under tags; exclude sha256-* from \
                  tag immutability or use a registry with the referrers API",

@@ -12,7 +12,7 @@ use super::http::Ask;
 use super::referrers::Version;
 use super::write::check_stored;
 use super::{Registry, repository, store_error};
-use crate::domain::oci::{Descriptor, Manifest, Place, Repository, Tag};
+use crate::domain::oci::{Descriptor, Digest, Manifest, Place, Repository, Tag};
 use crate::seams::{BlobBytes, CopyStore, Logins, StoreError, StoreProblem};
 
 /// Redirects followed to a blob (ours; ECR's need one).
@@ -119,7 +119,16 @@ impl<L: Logins> Registry<L> {
         let answer = self
             .put_manifest(repository(place)?, reference, manifest, &Version::Unknown)
             .await?;
-        check_stored(manifest.digest(), &answer)
+        check_stored(manifest.digest(), &answer).map_err(|trouble| {
+            if answer.is_of_immutable_tag() {
+                trouble.hint(
+                    "the tag names another image and the registry does not let it be moved; everything else is stored \
+                     already, so copy again to another tag",
+                )
+            } else {
+                trouble
+            }
+        })
     }
 }
 
@@ -160,6 +169,11 @@ fn pieces(response: Response, timeout: Duration) -> BlobBytes {
 }
 
 impl<L: Logins> CopyStore for Registry<L> {
+    /// A registry says only when it is asked to whether a tag can be moved.
+    async fn may_name(&self, _: &Place, _: &Digest, _: Option<&Tag>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     async fn found(&self, _: &Place) -> Result<(), StoreError> {
         Ok(())
     }

@@ -136,6 +136,7 @@ impl Registry {
             media_type,
             bytes: request.body.to_vec(),
             order,
+            subject: subject.clone(),
         };
         repo.manifests.entry(digest.clone()).or_insert(stored);
         let mut answer = Response::new(201).with("docker-content-digest", &digest);
@@ -160,7 +161,7 @@ impl Registry {
             return Response::registry_error(404, "NAME_UNKNOWN", "repository name not known to registry");
         };
         let mut found: Vec<(&String, &Stored)> = repo.manifests.iter().collect();
-        found.retain(|(_, stored)| subject_of(&stored.bytes).as_deref() == Some(subject));
+        found.retain(|(_, stored)| stored.subject.as_deref() == Some(subject));
         found.sort_by_key(|(_, stored)| stored.order);
         let entries: Vec<Value> = found
             .into_iter()

@@ -28,6 +28,7 @@ pub struct Stored {
     /// As pushed.
     pub bytes: Vec<u8>,
     order: usize,
+    subject: Option<String>,
 }
 
 #[derive(Default)]
@@ -230,6 +231,7 @@ impl Registry {
             media_type: media_type.to_string(),
             bytes: bytes.to_vec(),
             order,
+            subject: subject_of(bytes),
         };
         repo.manifests.insert(digest.to_string(), stored);
         if let Some(tag) = tag {
@@ -298,7 +300,7 @@ impl Registry {
     pub fn referrers(&self, repository: &str, subject: &Digest) -> Vec<Digest> {
         let mut found: Vec<(usize, Digest)> = Vec::new();
         for (digest, stored) in self.manifests(repository) {
-            if subject_of(&stored.bytes).as_deref() == Some(&subject.to_string()) {
+            if stored.subject.as_deref() == Some(&subject.to_string()) {
                 found.push((stored.order, digest.parse().unwrap()));
             }
         }

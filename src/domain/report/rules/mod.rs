@@ -152,6 +152,9 @@ rules! {
 }
 
 impl Rule {
+    /// Rules that no command can raise yet; their pages say so.
+    pub const NOT_YET: &[Self] = &[Self::TagMutable];
+
     /// The rule that an unmet expectation is an instance of.
     pub const fn of_lack(lack: Lack) -> Self {
         match lack {

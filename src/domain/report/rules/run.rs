@@ -23,7 +23,9 @@ pub(super) const REFERENCE_NOT_DIGEST: Entry = Entry {
     severity: "2.0",
     precision: Precision::High,
     title: "The image is named by tag, not by digest",
-    meaning: "A tag can point at another image at any time, so a name without a digest does not say which bytes are meant.",
+    meaning: "A tag can point at another image at any time, so a name without a digest does not say which bytes are meant. \
+              The tag was read once, and everything else was done by the digest that it pointed at. \
+              Tags of a layout on disk are not told.",
     fix: "Hand over the digest that the build reported, as in `registry.example.com/team/web@sha256:…`.",
 };
 
@@ -34,7 +36,8 @@ pub(super) const TAG_MUTABLE: Entry = Entry {
     severity: "3.0",
     precision: Precision::Medium,
     title: "Tags of the repository can be overwritten",
-    meaning: "Whoever may push to the repository can make a tag point at another image, signed or not.",
+    meaning: "Whoever may push to the repository can make a tag point at another image, signed or not. No command looks at \
+              the settings of repositories yet, so nothing raises this today; the id is kept for the one that will.",
     fix: "Set the repository's image tag mutability to immutable, and deploy by digest.",
 };
 

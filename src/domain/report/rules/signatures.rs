@@ -74,8 +74,9 @@ pub(super) const EXPIRING: Entry = Entry {
     severity: "4.0",
     precision: Precision::VeryHigh,
     title: "The signature expires soon",
-    meaning: "The signature still holds, but its expiry is near. Once it has passed, every cluster that enforces signatures \
-              refuses to start the image, also when it restarts what runs today.",
+    meaning: "The signature still holds, but its expiry is near: thirty days, or a tenth of its whole life where that is less, \
+              and no other signature is good for longer. Once it has passed, every cluster that enforces signatures refuses \
+              to start the image, also when it restarts what runs today.",
     fix: "Sign the image again before the date in the message, with `countersign run --resign`, or deploy a newer one.",
 };
 
@@ -151,6 +152,8 @@ pub(super) const PLATFORM_UNSIGNED: Entry = Entry {
     precision: Precision::VeryHigh,
     title: "The index is signed, one of its platforms is not",
     meaning: "A multi-platform image was signed as a whole, but the manifest of one platform has no signature of its own. \
-              Who pulls that platform by its own digest finds nothing to verify.",
-    fix: "Run with `--recursive platforms`, so that every platform's manifest is signed too.",
+              Who pulls that platform by its own digest finds nothing to verify. It is looked for with `--recursive \
+              platforms` or `all`; a manifest that the index names and the store does not hold (sparse index) counts too.",
+    fix: "Run with `--recursive platforms`, so that every platform's manifest is signed too; copy what is not there into the \
+          store first.",
 };

@@ -136,7 +136,7 @@ fn words_that_cannot_work_are_usage_and_contact_nobody() {
         2,
         &[
             "registry.example.com/web",
-            "--images",
+            "IMAGE",
             ACCOUNT,
             "--allow 'registry.example.com/web'",
         ],

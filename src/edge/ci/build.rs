@@ -184,8 +184,8 @@ pub(super) fn committed(repository: &str, commit: &str) -> Option<Source> {
 
 /// The address of a Git repository without user and password; `user@host:path` is SSH (git-clone, "Git URLs").
 pub(super) fn repository(text: &str) -> Option<String> {
-    if let Some(url) = url(text) {
-        return Some(url);
+    if text.contains("://") {
+        return url(text);
     }
     let (_, rest) = text.split_once('@')?;
     let (host, path) = rest.split_once(':')?;

@@ -11,7 +11,7 @@ use crate::cli::{
     SummaryWish, TaskSettings, TrustFiles, Untrusted,
 };
 use crate::edge::layout::demo_image;
-use crate::job::{Concurrency, Images, Recursive, Unbound};
+use crate::job::{BuildKit, Concurrency, Images, Recursive, Unbound};
 
 /// Who "built" the demo image.
 const BUILDER: &str = "https://github.com/countersign/countersign/demo";
@@ -62,6 +62,7 @@ fn run_settings(settings: &DemoSettings, image: &str) -> Result<RunSettings, Cau
         predicates: Vec::new(),
         summary: SummaryWish::Off,
         unbound: Unbound::Tell,
+        buildkit: BuildKit::Leave,
         provenance: ProvenanceWish::Auto {
             builder: Some(parsed(BUILDER)?),
             source: Some(parsed(SOURCE)?),

@@ -52,6 +52,7 @@ fn skipped(
             expectations: Vec::new(),
             binding: None,
             tree: None,
+            attested_only: false,
         })
         .collect();
     Ok(finished)

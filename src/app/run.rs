@@ -69,6 +69,7 @@ pub(super) async fn work(
             fail_on: publish::level(settings.task.report.fail_on),
             found: services.findings.iter().map(|found| found.level).collect(),
         }),
+        buildkit: settings.buildkit,
         created,
         trust: loaded.trust,
         repository: settings.asked.repository.clone(),

@@ -16,6 +16,8 @@ pub(super) enum Wish<'a> {
     Provenance(&'a BuildFacts),
     /// A document that was given.
     Document(&'a Predicate),
+    /// What `BuildKit` left about a platform, and about nothing else.
+    Lifted(&'a Predicate),
     /// A summary of what was verified, and when.
     Summary(&'a Summary, Timestamp),
 }
@@ -26,7 +28,7 @@ impl Wish<'_> {
         match self {
             Self::Provenance(_) => Kind::Provenance.name().to_owned(),
             Self::Summary(..) => Kind::Vsa.name().to_owned(),
-            Self::Document(predicate) => {
+            Self::Document(predicate) | Self::Lifted(predicate) => {
                 let choice = predicate.choice();
                 let usual = choice.kind().map(Kind::artifact_type);
                 if usual.is_some_and(|usual| usual == choice.artifact_type()) {
@@ -43,7 +45,7 @@ impl Wish<'_> {
         match self {
             Self::Provenance(_) => PROVENANCE_PREDICATE,
             Self::Summary(..) => Kind::Vsa.predicate_type(),
-            Self::Document(predicate) => predicate.predicate_type(),
+            Self::Document(predicate) | Self::Lifted(predicate) => predicate.predicate_type(),
         }
     }
 
@@ -52,18 +54,21 @@ impl Wish<'_> {
         match self {
             Self::Provenance(_) => ArtifactType::PROVENANCE,
             Self::Summary(..) => Kind::Vsa.artifact_type(),
-            Self::Document(predicate) => predicate.choice().artifact_type(),
+            Self::Document(predicate) | Self::Lifted(predicate) => predicate.choice().artifact_type(),
         }
     }
 
     /// The document about a unit, with everything that says what it is.
     fn attachment(&self, unit: &Unit, names: &[String]) -> Attachment {
-        let entries = entries(unit, names);
+        let entries = match self {
+            Self::Provenance(_) | Self::Document(_) | Self::Summary(..) => entries(unit, names),
+            Self::Lifted(_) => named(std::iter::once(unit.subject.digest()), names),
+        };
         match self {
             Self::Provenance(facts) => {
                 Attachment::of(Kind::Provenance, provenance_statement(&entries, facts))
             }
-            Self::Document(predicate) => predicate.attachment(&entries),
+            Self::Document(predicate) | Self::Lifted(predicate) => predicate.attachment(&entries),
             Self::Summary(summary, verified) => {
                 Attachment::of(Kind::Vsa, summary.statement(&entries, *verified))
             }
@@ -79,7 +84,7 @@ impl Wish<'_> {
                 statement.builder() == Some(facts.builder.as_str())
                     && statement.build_type() == Some(facts.build_type.as_str())
             }),
-            Self::Document(_) => true,
+            Self::Document(_) | Self::Lifted(_) => true,
             Self::Summary(summary, _) => found
                 .statement()
                 .is_some_and(|statement| summary.is_by_same(statement)),
@@ -99,7 +104,7 @@ impl Wish<'_> {
                 let statement = found.statement();
                 statement.is_some_and(|statement| summary.is_said_by(statement, &entries))
             }
-            Self::Document(_) => {
+            Self::Document(_) | Self::Lifted(_) => {
                 let made = ready(unit, names, *self, Timestamp::from_unix(0)).ok();
                 let document = made
                     .as_ref()
@@ -123,8 +128,10 @@ pub(super) struct ReadyAttestation {
 /// The entries that every Statement about an image carries: the image by each of its names, then what it holds for
 /// each platform.
 fn entries(unit: &Unit, names: &[String]) -> Vec<(String, Digest)> {
-    let digests =
-        std::iter::once(unit.subject.digest()).chain(unit.children.iter().map(|child| &child.digest));
+    named(unit.about.iter(), names)
+}
+
+fn named<'a>(digests: impl Iterator<Item = &'a Digest>, names: &[String]) -> Vec<(String, Digest)> {
     digests
         .flat_map(|digest| names.iter().map(move |name| (name.clone(), digest.clone())))
         .collect()

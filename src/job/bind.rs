@@ -12,19 +12,14 @@ use crate::base::foreign::Foreign;
 use crate::base::limits::{MANIFEST_BYTES, STATEMENT_BYTES};
 use crate::domain::oci::{Descriptor, Digest, Manifest, ManifestView};
 use crate::domain::plan::{Action, Step};
-use crate::domain::provenance::Kind;
 use crate::domain::provenance::binding::{Binding, Run as Vouched};
+use crate::domain::provenance::buildkit::REFERENCE_DIGEST;
+use crate::domain::provenance::{Kind, PREDICATE_TYPE};
 use crate::domain::report::{BindingReport, Failure, Finding, Level, Rule, TargetReport};
 use crate::seams::{Observer, ReadStore, Revocation, Signer, WriteStore};
 
 /// Platforms of one index that are looked into (ours; public images have up to about twelve). Each costs two requests.
 const PLATFORMS: usize = 16;
-
-/// The annotations by which `BuildKit` ties an attestation to a platform's manifest (`BuildKit`, "Attestation storage").
-const OF_PLATFORM: &str = "vnd.docker.reference.digest";
-
-/// The annotation of a layer that holds a Statement (`BuildKit`, "Attestation storage").
-const PREDICATE_TYPE: &str = "in-toto.io/predicate-type";
 
 impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     /// Where a tie is demanded: finds out what ties every image that was named, and halts the run where one is not tied,
@@ -259,7 +254,7 @@ async fn built(
 ) -> Result<(), Miss> {
     let beside = |child: &Descriptor| {
         let about = |entry: &&Descriptor| {
-            let digest = entry.annotations.get(OF_PLATFORM);
+            let digest = entry.annotations.get(REFERENCE_DIGEST);
             digest.is_some_and(|digest| digest.raw() == child.digest.to_string())
         };
         entries.iter().find(about)

@@ -17,6 +17,7 @@ mod attach;
 mod attest;
 mod bind;
 mod build;
+mod built;
 mod copy;
 mod copy_blob;
 mod copy_tree;
@@ -26,6 +27,7 @@ mod ended;
 mod explain;
 mod inspect;
 mod judge;
+mod lift;
 mod name;
 mod observe;
 mod pool;
@@ -58,9 +60,9 @@ pub use inspect::inspect;
 pub use name::{ImageInput, NameError, NameProblem, Naming, Part, name_targets};
 pub use run::run;
 pub use settings::{
-    BuildLevel, BuilderId, Concurrency, CopyJob, ExplainJob, GivenPolicy, Images, InspectJob, Issuer,
-    PredicateChoice, Provenance, Recursive, RunJob, Source, Summarize, Surroundings, Target, Trust, Unbound,
-    VerifyJob,
+    BuildKit, BuildLevel, BuilderId, Concurrency, CopyJob, ExplainJob, GivenPolicy, Images, InspectJob,
+    Issuer, PredicateChoice, Provenance, Recursive, RunJob, Source, Summarize, Surroundings, Target, Trust,
+    Unbound, VerifyJob,
 };
 pub use stop::{Signal, Stop, Stopper, stop_channel};
 pub use targets::{ListedTarget, list_targets, resolve_targets, targets_json, targets_matrix, targets_text};
@@ -131,7 +133,11 @@ fn blank_report(command: &'static str, started: Timestamp) -> RunReport {
 /// Takes back what targets were to be held against where nothing was judged, so that no report calls them checked.
 fn forget_unjudged(report: &mut RunReport) {
     let judged = |target: &TargetReport| match target.state {
-        TargetState::Signed | TargetState::Copied | TargetState::Kept | TargetState::Verified => true,
+        TargetState::Signed
+        | TargetState::Attested
+        | TargetState::Copied
+        | TargetState::Kept
+        | TargetState::Verified => true,
         TargetState::Rejected
         | TargetState::Planned
         | TargetState::Skipped
@@ -166,5 +172,6 @@ fn named(target: &Target, state: TargetState) -> TargetReport {
         expectations: Vec::new(),
         binding: None,
         tree: None,
+        attested_only: false,
     }
 }

@@ -12,7 +12,7 @@ use crate::base::time::Timestamp;
 use crate::domain::notary::signature_manifest;
 use crate::domain::oci::{ArtifactType, Descriptor, Digest, Manifest, MediaType, Place, Subject};
 use crate::domain::provenance::attestation_manifest::{self, AttestationManifestError};
-use crate::domain::provenance::{self, Attested, Kind, PREDICATE_TYPE};
+use crate::domain::provenance::{self, Attested, Kind, PREDICATE_TYPE, buildkit};
 use crate::domain::trust::Outcome;
 use crate::domain::trust::attestation::{
     self, AcceptedAttestation, AttestationFault, AttestationOutcome, Undocumented,
@@ -50,6 +50,8 @@ pub(super) struct ObservedAttestation {
     pub(super) descriptor: Descriptor,
     /// What the manifest itself says that it carries; lists may say something else, or nothing.
     pub(super) artifact_type: Option<ArtifactType>,
+    /// When its manifest says that it was made.
+    pub(super) created: Option<Timestamp>,
     /// Its kind, by its document or else by what its manifest says.
     pub(super) kind: Option<Kind>,
     /// What it says, in short; the whole is kept of accepted ones alone, so that junk takes no memory.
@@ -255,6 +257,7 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
                 }),
             },
             artifact_type: manifest.artifact_type().cloned(),
+            created: created(&manifest),
             descriptor,
             kind,
             signatures,
@@ -312,6 +315,11 @@ impl<S: ReadStore, R: Revocation> Judge<'_, S, R> {
     }
 }
 
+fn created(manifest: &Manifest) -> Option<Timestamp> {
+    let said = manifest.annotations().get(attestation_manifest::CREATED);
+    said.and_then(|said| said.raw().parse().ok())
+}
+
 /// An attestation whose manifest the store did not give.
 fn unread(image: &Subject, descriptor: Descriptor, error: StoreError) -> ObservedAttestation {
     let why = in_full(&error);
@@ -323,6 +331,7 @@ fn unread(image: &Subject, descriptor: Descriptor, error: StoreError) -> Observe
     ObservedAttestation {
         outcome: attestation::judge(image.digest(), Err(undocumented), &[], 0),
         artifact_type: None,
+        created: None,
         descriptor,
         kind,
         said: Said {
@@ -359,12 +368,9 @@ enum Role {
 fn is_attestation(manifest: &Manifest) -> bool {
     let artifact_type = manifest.artifact_type();
     provenance::announced(manifest).is_some()
-        || (artifact_type.is_none_or(|own| own.as_str() != BUILDKIT)
+        || (artifact_type.is_none_or(|own| own.as_str() != buildkit::ARTIFACT_TYPE)
             && attestation_manifest::is_statement(manifest))
 }
-
-/// The artifact type of `BuildKit`'s own attestations.
-const BUILDKIT: &str = "application/vnd.docker.attestation.manifest.v1+json";
 
 /// What a list says a referrer is; only used where its manifest cannot be read.
 fn announced(descriptor: &Descriptor) -> Role {

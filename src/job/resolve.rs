@@ -1,6 +1,7 @@
 //! From names to subjects: the manifest behind each name, and the manifests of an index where they are asked for.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
 use futures_util::stream::{self, StreamExt as _};
 
@@ -10,10 +11,8 @@ use crate::base::failure::{Cause, Class};
 use crate::base::foreign::Foreign;
 use crate::base::limits;
 use crate::domain::oci::{Descriptor, Digest, ImageRef, Manifest, ManifestView, Place, Subject, Tag};
+use crate::domain::provenance::buildkit::REFERENCE_TYPE;
 use crate::seams::{ReadStore, Resolved, StoreProblem};
-
-/// The annotation by which BuildKit marks the attestations it puts into an index (BuildKit, "Attestation storage").
-const BUILDKIT_REFERENCE_TYPE: &str = "vnd.docker.reference.type";
 
 /// System and processor of what is no image (the same).
 const UNKNOWN: &str = "unknown";
@@ -31,6 +30,8 @@ pub(super) struct Unit {
     pub(super) platforms: Vec<Foreign>,
     /// The platform manifests of an index, which a Statement about it names too.
     pub(super) children: Vec<Descriptor>,
+    /// What every Statement about what was named is about: it, and its platforms.
+    pub(super) about: Rc<[Digest]>,
     /// The manifest itself.
     pub(super) manifest: Manifest,
     /// `org.opencontainers.image.created`.
@@ -43,6 +44,10 @@ pub(super) struct Unit {
     pub(super) by_tag_alone: Option<Tag>,
     /// What it leads to and is not there, as far as it was walked.
     pub(super) sparse: Vec<Descriptor>,
+    /// Whether it is here for what is attached to it alone, and is not signed.
+    pub(super) attested_only: bool,
+    /// The attestations that `BuildKit` lists for it in the index, where they are to be lifted.
+    pub(super) beside: Vec<Descriptor>,
 }
 
 impl Unit {
@@ -58,6 +63,7 @@ impl Unit {
             }
             ManifestView::Image(_) => Vec::new(),
         };
+        let subject_digest = subject.digest().clone();
         let platforms = children
             .iter()
             .filter_map(|child| Some(child.platform.as_ref()?.name()));
@@ -66,6 +72,7 @@ impl Unit {
             subject,
             image,
             root,
+            about: about(&subject_digest, &children),
             children,
             manifest: manifest.clone(),
             created,
@@ -73,8 +80,33 @@ impl Unit {
             strays: Vec::new(),
             by_tag_alone: None,
             sparse: Vec::new(),
+            attested_only: false,
+            beside: Vec::new(),
         }
     }
+
+    /// A platform that nobody asked to sign, and that something is attached to.
+    pub(super) fn attested_only(subject: &Subject, manifest: &Manifest, entry: &Descriptor) -> Self {
+        Self {
+            attested_only: true,
+            ..Self::inside(subject, manifest, entry)
+        }
+    }
+
+    /// A manifest that an index names.
+    fn inside(subject: &Subject, manifest: &Manifest, entry: &Descriptor) -> Self {
+        let mut unit = Self::new(subject.clone(), manifest, subject.to_string(), false);
+        let platform = entry.platform.as_ref().filter(|_| is_platform(entry));
+        unit.platforms
+            .extend(platform.map(crate::domain::oci::Platform::name));
+        unit
+    }
+}
+
+/// A manifest and its platforms.
+fn about(digest: &Digest, platforms: &[Descriptor]) -> Rc<[Digest]> {
+    let platforms = platforms.iter().map(|platform| &platform.digest);
+    std::iter::once(digest).chain(platforms).cloned().collect()
 }
 
 /// Whether an index's entry is an image for a platform, not an attestation that BuildKit keeps beside it.
@@ -85,7 +117,7 @@ fn is_platform(entry: &Descriptor) -> bool {
         .platform
         .as_ref()
         .is_some_and(|platform| platform.os.raw() == UNKNOWN && platform.architecture.raw() == UNKNOWN);
-    !is_none && !entry.annotations.contains_key(BUILDKIT_REFERENCE_TYPE)
+    !is_none && !entry.annotations.contains_key(REFERENCE_TYPE)
 }
 
 /// Tells the store which images are going to be resolved, unless a signal comes first.
@@ -200,10 +232,10 @@ async fn descend(
                 return Err(too_large(root, &found));
             }
             let subject = Subject::of(root.place().clone(), &manifest);
-            let mut unit = Unit::new(subject.clone(), &manifest, subject.to_string(), false);
-            let platform = child.platform.as_ref().filter(|_| is_platform(child));
-            unit.platforms
-                .extend(platform.map(crate::domain::oci::Platform::name));
+            let mut unit = Unit::inside(&subject, &manifest, child);
+            if let Some(root) = units.first() {
+                unit.about = Rc::clone(&root.about);
+            }
             units.push(unit);
             next.push(manifest);
         }

@@ -16,6 +16,7 @@ use super::build::Build;
 use super::elsewhere::Elsewhere;
 use super::ended::Ended;
 use super::judge::{Judge, Judged};
+use super::lift::{self, Lift};
 use super::observe::{Observed, ObservedAttestation};
 use super::pool;
 use super::progress::Progress;
@@ -26,9 +27,10 @@ use super::summarize::{Summed, WITHHELD};
 use super::tags::{self, Stray};
 use super::tell::{self, Assessment, MadeNow};
 use super::write::Written;
-use super::{Backends, Images, RunJob, Stop, Surroundings, Target, scope};
+use super::{Backends, BuildKit, Images, RunJob, Stop, Surroundings, Target, scope};
 use crate::base::failure::Cause;
 use crate::base::foreign::{Foreign, quote};
+use crate::base::time::Timestamp;
 use crate::domain::oci::Digest;
 use crate::domain::plan::{self, Action, Found, FoundAttestation, Step, Wanted};
 use crate::domain::provenance::binding::Binding;
@@ -127,6 +129,10 @@ pub(super) struct Looked {
     /// What ties it to this run, once that was asked.
     pub(super) binding: OnceCell<Result<Binding, Cause>>,
     pub(super) named_at: String,
+    /// What `BuildKit` left about it, to be attached.
+    pub(super) lift: Lift,
+    /// When it was built, by its configuration, once that was asked.
+    pub(super) built: tokio::sync::OnceCell<Option<Timestamp>>,
 }
 
 /// What became of one unit in the first pass.
@@ -168,7 +174,11 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             },
         );
         let (first, account) = tokio::join!(first, self.job.provenance.account());
-        let first: Vec<First> = first.into_iter().flatten().collect();
+        let mut first: Vec<First> = first.into_iter().flatten().collect();
+        lift::give_way(
+            first.iter_mut().filter_map(First::looked_mut),
+            &self.job.predicates,
+        );
         self.weigh(account, report);
         self.demand_ties(first.iter().filter_map(First::looked)).await;
         let names = names_by_digest(&first, self.job);
@@ -177,7 +187,9 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             First::Ended(ended) => *ended,
             First::Looked(looked) => {
                 let listed = names.get(looked.unit.subject.digest()).map(Vec::as_slice);
-                let last = self.act(&looked, listed.unwrap_or_default(), &failed).await;
+                let mut last = self.act(&looked, listed.unwrap_or_default(), &failed).await;
+                last.findings
+                    .extend(looked.lift.missed(&looked.unit.subject, &looked.named_at));
                 self.closed(looked.index, &open);
                 last
             }
@@ -255,7 +267,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             };
             let units = resolve::resolve(store, target, recursive, strict);
             let (units, ahead) = tokio::join!(units, Ahead::read(store, target.image.place(), &wishes));
-            let units = units?;
+            let mut units = units?;
             progress.end(
                 units
                     .first()
@@ -266,11 +278,16 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                 return Ok(vec![First::astray(target, root, &progress)]);
             }
             self.check_subjects(&units)?;
+            let lifts = self.job.buildkit == BuildKit::Lift;
+            let none = lifts && !lift::platforms(store, &mut units).await?;
             progress.begin(Step::Observe);
             let looked = pool::each(units, pool::PER_TARGET, async |unit| {
                 let scope = scope(unit.subject.place(), self.job.repository.as_ref());
                 let judge = self.judge.over(&ahead);
-                let observed = judge.observe(&unit.subject, &scope).await?;
+                let observed = judge.observe(&unit.subject, &scope);
+                let (observed, lift) = tokio::join!(observed, lift::read(store, &unit));
+                let (observed, mut lift) = (observed?, lift?);
+                lift.is_missed = none && unit.root;
                 if let Some(policy) = &observed.skipped_by {
                     return Err(skipped(&unit, policy));
                 }
@@ -280,6 +297,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                     observed,
                     binding: OnceCell::new(),
                     named_at: target.named_at.clone(),
+                    lift,
+                    built: tokio::sync::OnceCell::new(),
                 })
             });
             let looked: Vec<Looked> = looked.await.into_iter().collect::<Result<_, Cause>>()?;
@@ -307,7 +326,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
 
     async fn act(&self, looked: &Looked, names: &[String], failed: &Cell<bool>) -> Ended {
         let actions = self.plan(looked, names);
-        let plan: Vec<String> = actions.iter().map(Action::explain).collect();
+        let plan = actions.iter().map(Action::explain);
+        let plan: Vec<String> = plan.chain(looked.lift.left.iter().cloned()).collect();
         if let Some(refused) = self.refused(looked, &plan) {
             return refused;
         }
@@ -422,7 +442,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             attestations: self.wishes(looked).into_iter().map(found).collect(),
         };
         let wanted = Wanted {
-            sign: self.job.images == Images::Sign,
+            sign: self.signs(looked),
             resign: self.job.resign,
         };
         let actions = plan::plan(&all, wanted);
@@ -451,17 +471,16 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         same.map(|(found, _)| found)
     }
 
-    /// What is to be attested about a unit: everything for what was named, nothing for what is inside it.
-    pub(super) fn wishes(&self, looked: &Looked) -> Vec<Wish<'_>> {
-        if !looked.unit.root {
-            return Vec::new();
-        }
-        let provenance = self
-            .build
-            .get()
-            .map(|build| Wish::Provenance(&build.account.facts));
-        let documents = self.job.predicates.iter().map(Wish::Document);
-        provenance.into_iter().chain(documents).collect()
+    /// What is to be attested about a unit.
+    pub(super) fn wishes<'b>(&'b self, looked: &'b Looked) -> Vec<Wish<'b>> {
+        let lifted = looked.lift.predicates.iter().map(Wish::Lifted);
+        // A run signs what is inside an index, and attests what was named; what only attests does that to all of it.
+        let attests = looked.unit.root || self.job.images == Images::Leave;
+        let build = self.build.get().filter(|_| looked.unit.root);
+        let provenance = build.map(|build| Wish::Provenance(&build.account.facts));
+        let documents = self.job.predicates.iter().filter(|_| attests);
+        let documents = documents.map(Wish::Document);
+        provenance.into_iter().chain(documents).chain(lifted).collect()
     }
 
     /// Reads the tags again: between resolving and here somebody may have moved one.
@@ -476,6 +495,11 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         .await
     }
 
+    /// Whether the manifest itself is to be signed.
+    fn signs(&self, looked: &Looked) -> bool {
+        self.job.images == Images::Sign && !looked.unit.attested_only
+    }
+
     /// How an image stands, by what this run demands.
     pub(super) fn assess(&self, looked: &Looked, observed: &Observed) -> Assessment {
         tell::assess(&looked.unit, observed, self.demand(looked), &self.made.borrow())
@@ -484,7 +508,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     /// What has to stand in the end.
     fn demand(&self, looked: &Looked) -> Demand {
         Demand::Written {
-            signature: self.job.images == Images::Sign,
+            signature: self.signs(looked),
             provenance: looked.unit.root && self.build.get().is_some(),
         }
     }
@@ -509,13 +533,16 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             findings.push(finding);
             failures.push(progress.failure(cause));
         }
+        let kinds: Vec<_> = self.wishes(looked).iter().map(Wish::artifact_type).collect();
+        findings.extend(tell::unsigned_beside(&observed.attestations, &kinds));
         let wrote = report.signatures.iter().any(|signature| signature.made_now)
             || report.attestations.iter().any(|attestation| attestation.made_now);
         report.plan = plan;
         let worst = failures.iter().map(|failure| failure.cause.class).max();
         report.state = match (failures.is_empty(), wrote) {
             (false, _) => worst.map_or(TargetState::Rejected, tell::stopped_by),
-            (true, true) => TargetState::Signed,
+            (true, true) if self.signs(looked) => TargetState::Signed,
+            (true, true) => TargetState::Attested,
             (true, false) => TargetState::Kept,
         };
         Ended {
@@ -558,6 +585,13 @@ fn skipped(unit: &Unit, policy: &str) -> Cause {
 impl First {
     /// The unit, where it was looked at.
     fn looked(&self) -> Option<&Looked> {
+        match self {
+            Self::Looked(looked) => Some(looked),
+            Self::Ended(_) => None,
+        }
+    }
+
+    fn looked_mut(&mut self) -> Option<&mut Looked> {
         match self {
             Self::Looked(looked) => Some(looked),
             Self::Ended(_) => None,

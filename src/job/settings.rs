@@ -79,6 +79,16 @@ pub enum Unbound {
     Refuse,
 }
 
+/// What becomes of the attestations that `BuildKit` left inside an index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum BuildKit {
+    /// They stay there, unsigned.
+    #[default]
+    Leave,
+    /// They are attached to the platforms that they are about, and signed.
+    Lift,
+}
+
 /// Whether a provenance is attached, and what it says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Provenance {
@@ -220,6 +230,8 @@ pub struct RunJob {
     pub provenance: Provenance,
     /// What becomes of what nothing ties to this run.
     pub unbound: Unbound,
+    /// What becomes of the attestations inside an index.
+    pub buildkit: BuildKit,
     /// The SLSA build level that the evidence has to support.
     pub minimum_build_level: Option<BuildLevel>,
     /// What else is attested: no two of one kind.

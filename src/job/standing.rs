@@ -7,9 +7,9 @@ use super::tell::MadeNow;
 use crate::base::failure::{Cause, Class, Classified as _};
 use crate::base::foreign::Foreign;
 use crate::domain::oci::Digest;
-use crate::domain::provenance::PROVENANCE_PREDICATE;
+use crate::domain::provenance::{Attested, Kind};
 use crate::domain::report::Rule;
-use crate::domain::trust::attestation::{AttestationFault, AttestationOutcome};
+use crate::domain::trust::attestation::{AcceptedAttestation, AttestationFault, AttestationOutcome};
 use crate::domain::trust::expectation::{Lack, Shortfall};
 use crate::domain::trust::{Outcome, Reason, Rejected};
 use crate::seams::StoreError;
@@ -196,7 +196,7 @@ pub(super) fn weigh(attestations: &[ObservedAttestation], demand: Demand, made: 
                         is_foreign(attestation) && has_accepted_of_same_type(attestations, attestation)
                     }
                     Demand::Written { provenance, .. } => {
-                        !provenance || has_accepted(attestations, PROVENANCE_PREDICATE)
+                        !provenance || has_accepted_provenance(attestations)
                     }
                 });
         if said_only {
@@ -207,7 +207,7 @@ pub(super) fn weigh(attestations: &[ObservedAttestation], demand: Demand, made: 
     }
     weighed.provenance_missing = matches!(demand, Demand::Written { provenance: true, .. })
         && weighed.obstacles.is_empty()
-        && !has_accepted(attestations, PROVENANCE_PREDICATE);
+        && !has_accepted_provenance(attestations);
     weighed
 }
 
@@ -241,16 +241,20 @@ fn by_stranger(judged: &Judged) -> bool {
 
 fn has_accepted_of_same_type(attestations: &[ObservedAttestation], as_in: &ObservedAttestation) -> bool {
     let predicate_type = as_in.said.predicate_type.as_ref();
-    predicate_type.is_some_and(|predicate_type| has_accepted(attestations, predicate_type.raw()))
+    predicate_type.is_some_and(|predicate_type| {
+        accepted(attestations)
+            .any(|found| found.predicate_type() == predicate_type.raw() && found.kind() == as_in.kind)
+    })
 }
 
-fn has_accepted(attestations: &[ObservedAttestation], predicate_type: &str) -> bool {
-    let accepted = attestations
-        .iter()
-        .filter_map(|attestation| attestation.outcome.accepted());
-    accepted
-        .into_iter()
-        .any(|accepted| accepted.attested().predicate_type() == predicate_type)
+/// Whether a run's own word is there: what `BuildKit` says of its build is no stand-in for it.
+fn has_accepted_provenance(attestations: &[ObservedAttestation]) -> bool {
+    accepted(attestations).any(|found| found.kind() == Some(Kind::Provenance))
+}
+
+fn accepted(attestations: &[ObservedAttestation]) -> impl Iterator<Item = &Attested> {
+    let accepted = attestations.iter().filter_map(|found| found.outcome.accepted());
+    accepted.map(AcceptedAttestation::attested)
 }
 
 /// An expectation that is not met, told so that it can be acted on. What is missing among artifacts that were not all

@@ -249,6 +249,7 @@ pub(super) fn bare(unit: &Unit, state: TargetState) -> TargetReport {
         expectations: Vec::new(),
         binding: None,
         tree: None,
+        attested_only: unit.attested_only,
     }
 }
 
@@ -441,6 +442,30 @@ fn misannounced(found: &ObservedAttestation) -> Option<Finding> {
     })
 }
 
+/// Attestations without any signature that stand beside what a run attached under the same artifact type, as a run that was
+/// killed may leave where attestations have to go first. They are nobody's, so they are named and not deleted. Those that
+/// weigh on the verdict are told anyway.
+pub(super) fn unsigned_beside(attestations: &[ObservedAttestation], kinds: &[ArtifactType]) -> Vec<Finding> {
+    let unsigned = attestations.iter().filter(|found| {
+        let kind = found.artifact_type.as_ref();
+        found.signatures.is_empty() && is_listed_only(found) && kind.is_some_and(|kind| kinds.contains(kind))
+    });
+    unsigned
+        .map(|found| Finding {
+            level: report::Level::Warning,
+            digest: Some(found.descriptor.digest.clone()),
+            ..Finding::new(
+                Rule::AttestationUnsigned,
+                format!(
+                    "nobody signed this {}, which hangs beside one that this run attached: readers that demand every \
+                     attestation of a type to be signed refuse the image",
+                    attestation_name(found)
+                ),
+            )
+        })
+        .collect()
+}
+
 /// What readers take for one: the same artifact type, by which they select, the same family of predicates, and the same
 /// signer (`docs/decisions/0027-what-one-kind-is.md`).
 type OfOneKind<'a> = (Option<&'a ArtifactType>, &'a str, &'a Foreign);
@@ -563,6 +588,7 @@ fn attestation(found: &ObservedAttestation, judged: bool, made: &MadeNow) -> Att
             .as_ref()
             .map(|kind| Foreign::new(kind.as_str())),
         predicate_type: found.said.predicate_type.clone(),
+        kind: found.kind.map(Kind::name),
         verdict,
         reason,
         made_now: made.contains(&found.descriptor.digest),

@@ -89,6 +89,7 @@ impl World {
             predicates: Vec::new(),
             unbound: Unbound::Tell,
             summary: None,
+            buildkit: BuildKit::Leave,
             created: None,
             trust: self.trust(),
             repository: None,

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::ahead::Wishes;
 use super::attest::{self, ReadyAttestation, Wish};
+use super::built::built;
 use super::judge::Judged;
 use super::observe::Observed;
 use super::pool;
@@ -21,6 +22,10 @@ use crate::domain::oci::{Digest, Subject};
 use crate::domain::plan::{Action, Step};
 use crate::domain::provenance::attestation_manifest;
 use crate::seams::{Observer, Revocation, Signer, WriteStore};
+
+/// Unsigned attestations of one kind on one image that are compared with what a run would make (ours; a run that was
+/// stopped leaves one).
+const LEFT_BEHIND: usize = 8;
 
 /// What was stored just now, and has to be found again.
 #[derive(Default)]
@@ -181,15 +186,17 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     ) -> Result<Option<Early>, Cause> {
         let subject = &looked.unit.subject;
         let found = self.attestation_elsewhere(subject, wish.what()).await;
-        let attestation = match (found, self.created(looked, signs)) {
-            (Some(found), _) => Some(found),
-            (None, Some(created)) => Some(attest::ready(&looked.unit, names, wish, created)?),
-            (None, None) => None,
+        let attestation = match found {
+            Some(found) => found,
+            None => match self.left_behind(looked, names, wish) {
+                Some(left) => left,
+                None => match self.created_early(looked, signs).await? {
+                    Some(created) => attest::ready(&looked.unit, names, wish, created)?,
+                    None => return Ok(None),
+                },
+            },
         };
-        match attestation {
-            Some(attestation) => self.asked(attestation).await.map(Some),
-            None => Ok(None),
-        }
+        self.asked(attestation).await.map(Some)
     }
 
     /// Asks for the signatures that an earlier run may have left on the same bytes.
@@ -223,6 +230,22 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         Ok(written)
     }
 
+    /// What a run that was stopped left without a signature: exactly the bytes that this run would make, had it begun when
+    /// they say that they were made. Whoever put them there, they say nothing that we would not.
+    fn left_behind(&self, looked: &Looked, names: &[String], wish: Wish<'_>) -> Option<ReadyAttestation> {
+        let artifact_type = wish.artifact_type();
+        let now = self.judge.clock.now();
+        let found = looked.observed.attestations.iter();
+        let unsigned = found.filter(|found| {
+            found.outcome.accepted().is_none() && found.artifact_type.as_ref() == Some(&artifact_type)
+        });
+        let times = unsigned.filter_map(|found| Some((found, found.created.filter(|time| *time <= now)?)));
+        times.take(LEFT_BEHIND).find_map(|(found, created)| {
+            let made = attest::ready(&looked.unit, names, wish, created).ok()?;
+            (*made.manifest.digest() == found.descriptor.digest).then_some(made)
+        })
+    }
+
     /// The attestation with the time at which the image was signed just now: bytes that nobody had before.
     fn late(
         &self,
@@ -240,8 +263,19 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         })
     }
 
-    /// The time that the attestation carries, where it is known before the image is signed: given, the image's own, or
-    /// that of our signature which stands here or elsewhere.
+    /// The time that the attestation carries, where it is known before the image is signed; of one that is not signed,
+    /// and has no time of its own, the time it was built.
+    async fn created_early(&self, looked: &Looked, signs: bool) -> Result<Option<Timestamp>, Cause> {
+        let known = self.created(looked, signs);
+        if known.is_some() || signs {
+            return Ok(known);
+        }
+        let asked = || built(self.judge.store, &looked.unit);
+        looked.built.get_or_try_init(asked).await.copied()
+    }
+
+    /// The time that the attestation carries, where nobody has to be asked for it: given, the image's own, or that of our
+    /// signature which stands here or elsewhere.
     fn created(&self, looked: &Looked, signs: bool) -> Option<Timestamp> {
         let stands = || {
             if signs {

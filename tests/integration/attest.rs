@@ -38,7 +38,7 @@ const DOCUMENTS: [(&str, &str, &str); 8] = [
     ),
     (
         "vuln=vuln.json",
-        r#"{"scanner":{"uri":"pkg:x/trivy","result":[]},"metadata":{}}"#,
+        r#"{"scanner":{"uri":"pkg:x/trivy","result":[]},"metadata":{"scanStartedOn":"2026-01-01T00:00:00Z","scanFinishedOn":"2026-01-01T00:00:01Z"}}"#,
         "application/vnd.in-toto.vulns+json",
     ),
     (
@@ -180,6 +180,11 @@ fn bad_documents_are_usage_errors_and_nothing_is_touched() {
     for (lines, said) in [
         (vec![], "--attest"),
         (vec!["sbom=bom.cdx.json"], "expected TYPE[@ARTIFACT-TYPE]=FILE"),
+        (vec!["openvex=vex.json"], "for OpenVEX write vex"),
+        (
+            vec!["provenance=vex.json"],
+            "provenance is what a run itself answers for",
+        ),
         (vec!["cyclonedx=bom.spdx.json"], "bomFormat"),
         (vec!["spdx=bom.cdx.json"], "spdxVersion"),
         (vec!["spdx=no.json"], "not valid JSON"),
@@ -246,4 +251,73 @@ fn one_kind_is_an_artifact_type_with_a_family_of_predicates() {
         "https://openvex.dev/ns"
     );
     assert_eq!(scratch.findings(), [""; 0]);
+}
+
+#[test]
+fn a_tag_is_refused_where_a_digest_is_demanded() {
+    let scratch = prepared();
+    let before = snapshot(&scratch.path("demo"));
+    let args = [
+        "attest",
+        "--signer=local",
+        "--attest=spdx=bom.spdx.json",
+        "--require-digest",
+    ];
+    let ran = scratch.expect(2, &[&args[..], &[DEMO]].concat());
+    assert!(
+        ran.stdout.contains("expected a digest, found oci:demo:1.0"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(snapshot(&scratch.path("demo")), before);
+    let image = format!("oci:demo@sha256:{}", Layout::read(&scratch.path("demo")).image());
+    scratch.expect(0, &[&args[..], &[&image]].concat());
+}
+
+#[test]
+fn every_platform_gets_the_documents_about_the_whole_image_where_that_is_asked() {
+    let scratch = prepared();
+    let args = [
+        "attest",
+        "--signer=local",
+        "--attest=spdx=bom.spdx.json",
+        "--attest=vex=vex.json",
+    ];
+    let attest = || scratch.expect(0, &[&args[..], &["--recursive=platforms", DEMO]].concat());
+    attest();
+    let layout = Layout::read(&scratch.path("demo"));
+    let image = layout.image();
+    let index = layout.json(&image);
+    let children: Vec<String> = index["manifests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(hex_of)
+        .collect();
+    assert!(children.len() >= 2);
+    let of = |on: &String| {
+        layout.referrer(&layout.referrer(on, "application/spdx+json"), NOTARY);
+        let vex = layout.referrer(on, "application/vnd.in-toto.openvex+json");
+        layout.referrer(&vex, NOTARY);
+        layout.layer(&vex)
+    };
+    // One Statement, which names the index and every platform, hangs on each of them.
+    let statement = of(&image);
+    let subjects = layout.json(&statement)["subject"].clone();
+    let named = subjects.as_array().unwrap().iter();
+    let named: Vec<&str> = named
+        .map(|one| one["digest"]["sha256"].as_str().unwrap())
+        .collect();
+    let all: Vec<&str> = std::iter::once(&image)
+        .chain(&children)
+        .map(String::as_str)
+        .collect();
+    assert_eq!(named, all);
+    for child in &children {
+        assert_eq!(of(child), statement);
+        assert_eq!(layout.referrers(child, NOTARY), Vec::<String>::new());
+    }
+    let before = snapshot(&scratch.path("demo"));
+    attest();
+    assert_eq!(snapshot(&scratch.path("demo")), before);
 }

@@ -579,7 +579,7 @@ fn documents_are_made_from_the_table() {
     let place = Place::new();
     let bash = place.call(&["completions", "bash"]);
     assert!(
-        bash.data.contains("--trust-policy") && !bash.data.contains("--lift-buildkit"),
+        bash.data.contains("--trust-policy") && !bash.data.contains("--mode"),
         "{}",
         bash.data
     );

@@ -138,7 +138,7 @@ fn kyverno_notation_aws_would_take_what_a_run_leaves() {
     let scratch = Scratch::new();
     scratch.unsigned("demo");
     let report = |uri: &str| {
-        let text = json!({"scanner": {"uri": uri, "result": []}, "metadata": {}}).to_string();
+        let text = json!({"scanner": {"uri": uri, "result": []}, "metadata": {"scanStartedOn": "2026-01-01T00:00:00Z", "scanFinishedOn": "2026-01-01T00:00:01Z"}}).to_string();
         std::fs::write(scratch.path("vuln.json"), text).unwrap();
     };
     // The same twice, and a newer one: a second of a type would be one that every reader has to like too.

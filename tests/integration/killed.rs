@@ -31,29 +31,71 @@ fn is_whole(directory: &Path, when: &str) -> Layout {
     layout
 }
 
-/// One signature on the image, one provenance, one signature on that, and nothing else.
-fn is_complete(scratch: &Scratch, when: &str) {
-    let layout = is_whole(&scratch.path("demo"), when);
-    let image = layout.image();
-    layout.referrer(&image, NOTARY);
-    layout.referrer(&layout.referrer(&image, PROVENANCE), NOTARY);
-    assert_eq!(layout.entries().len(), 4, "{when}");
+/// A command that is struck, and what it attaches.
+#[derive(Clone, Copy)]
+struct Job {
+    command: &'static [&'static str],
+    kinds: &'static [&'static str],
+    /// Whether the image itself is signed.
+    signs: bool,
 }
 
-/// Strikes every change of a run that signs and attests, on a fresh layout; a run after it has to complete the job.
-fn strike(fault: Fault, keep_key: bool) {
+const RUN: Job = Job {
+    command: &[
+        "run",
+        "--signer=local",
+        DEMO,
+        BUILD[0],
+        BUILD[1],
+        BUILD[2],
+        BUILD[3],
+    ],
+    kinds: &[PROVENANCE],
+    signs: true,
+};
+
+const SPDX: &str = "application/spdx+json";
+const CYCLONEDX: &str = "application/vnd.cyclonedx+json";
+
+/// The files that the commands below attach.
+fn documents(scratch: &Scratch) {
+    let spdx = r#"{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"web","dataLicense":"CC0-1.0","documentNamespace":"https://example.com/web","creationInfo":{"created":"2026-01-01T00:00:00Z","creators":["Tool: x"]}}"#;
+    fs::write(scratch.path("bom.spdx.json"), spdx).unwrap();
+    let cyclonedx = r#"{"bomFormat":"CycloneDX","specVersion":"1.6"}"#;
+    fs::write(scratch.path("bom.cdx.json"), cyclonedx).unwrap();
+}
+
+/// One signature on the image if it is signed, one attestation of each kind, one signature on each, and nothing else.
+fn is_complete(scratch: &Scratch, job: Job, when: &str) {
+    let layout = is_whole(&scratch.path("demo"), when);
+    let image = layout.image();
+    assert_eq!(
+        layout.referrers(&image, NOTARY).len(),
+        usize::from(job.signs),
+        "{when}"
+    );
+    for kind in job.kinds {
+        layout.referrer(&layout.referrer(&image, kind), NOTARY);
+    }
+    let entries = 1 + usize::from(job.signs) + 2 * job.kinds.len();
+    assert_eq!(layout.entries().len(), entries, "{when}");
+}
+
+/// Strikes every change of a command that signs or attests, on a fresh layout; a run after it has to complete the job.
+fn strike(fault: Fault, keep_key: bool, job: Job) {
     let scratch = Scratch::new();
     if keep_key {
         scratch.demo();
     }
-    let run = [&["run", "--signer=local", DEMO][..], &BUILD].concat();
+    documents(&scratch);
+    let run = job.command;
     let fresh = || {
         let _ = fs::remove_dir_all(scratch.path("demo"));
         if !keep_key {
             let _ = fs::remove_dir_all(scratch.path("state"));
         }
         scratch.unsigned("demo");
-        scratch.command(&run)
+        scratch.command(run)
     };
     let _ = fresh();
     let before = snapshot(&scratch.path("demo"));
@@ -62,8 +104,10 @@ fn strike(fault: Fault, keep_key: bool) {
         let when = format!("{fault:?} at {call}");
         let layout = is_whole(&scratch.path("demo"), &when);
         // No attestation is ever listed without its signature.
-        for attestation in layout.referrers(&layout.image(), PROVENANCE) {
-            layout.referrer(&attestation, NOTARY);
+        for kind in job.kinds {
+            for attestation in layout.referrers(&layout.image(), kind) {
+                layout.referrer(&attestation, NOTARY);
+            }
         }
         let same = snapshot(&scratch.path("demo")) == before;
         untouched += usize::from(same);
@@ -74,8 +118,11 @@ fn strike(fault: Fault, keep_key: bool) {
                 "{when}: {output:?}"
             );
         }
-        scratch.expect(0, &run);
-        is_complete(&scratch, &when);
+        scratch.expect(0, run);
+        is_complete(&scratch, job, &when);
+        let before = snapshot(&scratch.path("demo"));
+        scratch.expect(0, run);
+        assert_eq!(snapshot(&scratch.path("demo")), before, "{when}");
     });
     if let Some(struck) = struck {
         let _ = writeln!(
@@ -88,17 +135,60 @@ fn strike(fault: Fault, keep_key: bool) {
 
 #[test]
 fn a_run_that_dies_at_any_change_is_completed_by_the_next() {
-    strike(Fault::Death, true);
+    strike(Fault::Death, true, RUN);
 }
 
 #[test]
 fn a_run_that_finds_the_disk_full_at_any_change_is_completed_by_the_next() {
-    strike(Fault::FullDisk, true);
+    strike(Fault::FullDisk, true, RUN);
 }
 
 #[test]
 fn a_first_run_that_dies_while_it_makes_its_key_is_completed_by_the_next() {
-    strike(Fault::Death, false);
+    strike(Fault::Death, false, RUN);
+}
+
+#[test]
+fn a_run_with_documents_that_dies_at_any_change_is_completed_by_the_next() {
+    let command = &[
+        "run",
+        "--signer=local",
+        "--provenance=off",
+        "--attest=spdx=bom.spdx.json",
+        "--attest=cyclonedx=bom.cdx.json",
+        DEMO,
+    ];
+    let kinds = &[SPDX, CYCLONEDX];
+    strike(
+        Fault::Death,
+        true,
+        Job {
+            command,
+            kinds,
+            signs: true,
+        },
+    );
+}
+
+#[test]
+fn an_attest_that_dies_at_any_change_is_completed_by_the_next() {
+    let command = &[
+        "attest",
+        "--signer=local",
+        "--attest=spdx=bom.spdx.json",
+        "--attest=cyclonedx=bom.cdx.json",
+        DEMO,
+    ];
+    let kinds = &[SPDX, CYCLONEDX];
+    strike(
+        Fault::Death,
+        true,
+        Job {
+            command,
+            kinds,
+            signs: false,
+        },
+    );
 }
 
 #[test]

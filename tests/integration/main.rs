@@ -60,6 +60,8 @@ mod killed;
 #[cfg(test)]
 mod layout;
 #[cfg(test)]
+mod lift;
+#[cfg(test)]
 mod main_job;
 #[cfg(test)]
 mod multi_arch;

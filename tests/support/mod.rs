@@ -14,6 +14,7 @@
 )]
 
 pub mod aws;
+pub mod buildkit;
 pub mod fault;
 pub mod http;
 pub mod ledger;

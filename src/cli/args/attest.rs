@@ -44,6 +44,15 @@ pub(in crate::cli) struct LevelArgs {
     pub(in crate::cli) minimum_build_level: Option<String>,
 }
 
+/// What becomes of attestations inside an index.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct LiftArgs {
+    /// Attach BuildKit's own provenance and SPDX bills of materials, which an index holds unsigned, to the platforms that
+    /// they are about, and sign them
+    #[arg(long, help_heading = "Provenance")]
+    pub(in crate::cli) lift_buildkit: bool,
+}
+
 /// What else is attested.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PredicateArgs {

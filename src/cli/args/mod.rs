@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub(super) use attest::{LevelArgs, PredicateArgs, ProvenanceArgs};
+pub(super) use attest::{LevelArgs, LiftArgs, PredicateArgs, ProvenanceArgs};
 pub(super) use images::{AllowArgs, ImagesArgs, SubjectArgs};
 pub(super) use names::{AUTHORITY, LATER_COMMANDS, LATER_INPUTS, TYPED_ONLY};
 pub(super) use output::{LookArgs, OutputArgs, ReportArgs};
@@ -74,7 +74,8 @@ pub(in crate::cli) enum Command {
     /// the same signer is replaced.
     ///
     /// Bills of materials and SARIF are stored as they are, as their readers want them; everything else as the
-    /// predicate of an in-toto Statement about the image and its platforms.
+    /// predicate of an in-toto Statement about the image and its platforms. With --recursive platforms each platform gets
+    /// the same documents, about the same image and platforms.
     Attest(AttestArgs),
     /// Judge what is in the store, and write nothing to it
     ///
@@ -154,6 +155,8 @@ pub(in crate::cli) struct RunArgs {
     #[command(flatten)]
     pub(in crate::cli) provenance: ProvenanceArgs,
     #[command(flatten)]
+    pub(in crate::cli) lift: LiftArgs,
+    #[command(flatten)]
     pub(in crate::cli) predicates: PredicateArgs,
     #[command(flatten)]
     pub(in crate::cli) allow: AllowArgs,
@@ -168,6 +171,8 @@ pub(in crate::cli) struct RunArgs {
 pub(in crate::cli) struct AttestArgs {
     #[command(flatten)]
     pub(in crate::cli) images: ImagesArgs,
+    #[command(flatten)]
+    pub(in crate::cli) subjects: SubjectArgs,
     #[command(flatten)]
     pub(in crate::cli) who: WhoArgs,
     #[command(flatten)]

@@ -5,10 +5,8 @@ pub(in crate::cli) const LATER_COMMANDS: [&str; 7] =
     ["report", "doctor", "iam", "init", "profile", "revoke", "policy"];
 
 /// Inputs of the contract that are not built yet, and the commands that will take them.
-pub(in crate::cli) const LATER_INPUTS: &[(&[&str], &[&str])] = &[
-    (&["run"], &["mode", "lift-buildkit"]),
-    (&["verify"], &["blob", "signature"]),
-];
+pub(in crate::cli) const LATER_INPUTS: &[(&[&str], &[&str])] =
+    &[(&["run"], &["mode"]), (&["verify"], &["blob", "signature"])];
 
 /// Inputs that grant authority: refused in a configuration file, and named in the plan where a variable gave them.
 pub(in crate::cli) const AUTHORITY: &[&str] = &[
@@ -21,6 +19,7 @@ pub(in crate::cli) const AUTHORITY: &[&str] = &[
     "external-id",
     "fail-on",
     "id-token",
+    "lift-buildkit",
     "local-chain",
     "local-key",
     "metadata",

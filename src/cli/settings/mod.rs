@@ -20,7 +20,9 @@ use super::words::{Format, Pair, ProvenanceMode, Reach, TargetsFormat, Untrusted
 use super::{pages, words};
 use crate::base::foreign::quote;
 use crate::domain::oci::{MediaType, Repository};
-use crate::job::{BuildLevel, BuilderId, Concurrency, Images, PredicateChoice, Recursive, Source, Unbound};
+use crate::job::{
+    BuildKit, BuildLevel, BuilderId, Concurrency, Images, PredicateChoice, Recursive, Source, Unbound,
+};
 
 pub use asked::{Asked, KeyChoice, NOTATION, TrustFiles};
 pub use left::{Look, ReportSettings, TaskSettings};
@@ -110,6 +112,8 @@ pub struct RunSettings {
     pub summary: SummaryWish,
     /// What becomes of what nothing ties to this run.
     pub unbound: Unbound,
+    /// What becomes of the attestations inside an index.
+    pub buildkit: BuildKit,
     /// How the images are worked through.
     pub task: TaskSettings,
 }
@@ -298,6 +302,11 @@ fn run(args: RunArgs, origins: &Origins) -> Result<RunSettings, CliError> {
         metadata: metadata(args.metadata.metadata, origins)?,
         signs: Images::Sign,
         unbound: unbound(&args.provenance, origins)?,
+        buildkit: if args.lift.lift_buildkit {
+            BuildKit::Lift
+        } else {
+            BuildKit::Leave
+        },
         minimum_build_level: minimum(&args.provenance, origins)?,
         summary: if args.provenance.vsa {
             SummaryWish::Attach
@@ -336,8 +345,8 @@ fn attest(args: AttestArgs, origins: &Origins) -> Result<RunSettings, CliError> 
     }
     Ok(RunSettings {
         asked,
-        recursive: Recursive::Index,
-        require_digest: false,
+        recursive: recursive(args.subjects.recursive),
+        require_digest: args.subjects.require_digest,
         allow: args.allow.allow,
         expires_in: args.how.expires_in.map(|words::Span(duration)| duration),
         resign: false,
@@ -346,6 +355,7 @@ fn attest(args: AttestArgs, origins: &Origins) -> Result<RunSettings, CliError> 
         metadata: BTreeMap::new(),
         signs: Images::Leave,
         unbound: Unbound::Tell,
+        buildkit: BuildKit::Leave,
         minimum_build_level: None,
         provenance: ProvenanceWish::Off,
         predicates: args.predicates.attest,

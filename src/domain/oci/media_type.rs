@@ -55,6 +55,8 @@ known! {
     IN_TOTO = "application/vnd.in-toto+json";
     /// Our artifact type for SLSA provenance; one type per predicate kind, since admission controllers match on it.
     PROVENANCE = "application/vnd.in-toto.provenance+json";
+    /// Our artifact type for `BuildKit`'s own provenance: another, so that nobody who selects by it takes that for ours.
+    BUILDKIT_PROVENANCE = "application/vnd.in-toto.buildkit-provenance+json";
     /// SPDX as JSON (IANA media types).
     SPDX = "application/spdx+json";
     /// `CycloneDX` as JSON (IANA media types).

@@ -2,7 +2,7 @@
 
 use super::attestation_manifest::is_statement;
 use super::kind::{Form, Kind};
-use super::{PREDICATE_TYPE, Statement, StatementError, words};
+use super::{PREDICATE_TYPE, Statement, StatementError, buildkit, words};
 use crate::base::failure::{Class, Classified};
 use crate::base::foreign::Foreign;
 use crate::base::json;
@@ -106,6 +106,7 @@ impl Attested {
     /// Its kind, where that has a name.
     pub fn kind(&self) -> Option<Kind> {
         match self {
+            Self::Statement(statement) if buildkit::wrote(statement) => Some(Kind::BuildKit),
             Self::Statement(statement) => Kind::of_predicate_type(statement.predicate_type()),
             Self::Raw { kind, .. } => Some(*kind),
         }

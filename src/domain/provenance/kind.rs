@@ -27,6 +27,9 @@ use crate::domain::oci::{ArtifactType, MediaType};
 pub enum Kind {
     /// SLSA provenance v1.
     Provenance,
+    /// What `BuildKit` says of its own build, in SLSA provenance v0.2 or v1: told by its build type, and never taken for
+    /// the provenance of a run, whose builder and source somebody vouches for.
+    BuildKit,
     /// A bill of materials in SPDX.
     Spdx,
     /// A bill of materials in `CycloneDX`.
@@ -76,6 +79,17 @@ const PROVENANCE: Row = Row {
     artifact: MediaType::PROVENANCE,
     form: Form::Statement,
     title: "provenance.intoto.json",
+};
+
+/// `BuildKit`'s provenance; the page that is its build type stands for a predicate type, since it shares those of SLSA
+/// with every other builder.
+const BUILDKIT: Row = Row {
+    name: "buildkit-provenance",
+    predicate: super::buildkit::BUILD_TYPE,
+    families: &[],
+    artifact: MediaType::BUILDKIT_PROVENANCE,
+    form: Form::Statement,
+    title: "buildkit-provenance.intoto.json",
 };
 
 /// SPDX (in-toto attestation, `spec/predicates/spdx.md`), raw.
@@ -150,8 +164,9 @@ const VSA: Row = Row {
 
 impl Kind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Provenance,
+        Self::BuildKit,
         Self::Spdx,
         Self::CycloneDx,
         Self::Vex,
@@ -164,6 +179,7 @@ impl Kind {
     const fn row(self) -> &'static Row {
         match self {
             Self::Provenance => &PROVENANCE,
+            Self::BuildKit => &BUILDKIT,
             Self::Spdx => &SPDX,
             Self::CycloneDx => &CYCLONEDX,
             Self::Vex => &VEX,
@@ -259,7 +275,9 @@ impl Kind {
                 top.required("runs")?.array()?;
                 text("version", "2.1.0", &|text| text == "2.1.0")
             }
-            Self::Provenance | Self::Vex | Self::Vuln | Self::TestResult | Self::Vsa => Ok(()),
+            Self::Provenance | Self::BuildKit | Self::Vex | Self::Vuln | Self::TestResult | Self::Vsa => {
+                Ok(())
+            }
         }
     }
 }
@@ -329,7 +347,7 @@ mod tests {
         }
         assert_eq!(
             "sbom".parse::<Kind>().unwrap_err().to_string(),
-            "expected one of provenance, spdx, cyclonedx, vex, sarif, vuln, test-result, vsa, found \"sbom\""
+            "expected one of provenance, buildkit-provenance, spdx, cyclonedx, vex, sarif, vuln, test-result, vsa, found \"sbom\""
         );
     }
 

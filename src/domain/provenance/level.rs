@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Account, Attested, MANUAL_BUILD_TYPE, Member, Runner, Voucher};
+use super::{Account, Attested, Kind, MANUAL_BUILD_TYPE, Member, Runner, Voucher};
 use crate::base::failure::{Class, Classified};
 use crate::base::foreign::Foreign;
 
@@ -155,6 +155,9 @@ const FROM_ENVIRONMENT: &str = "#environment";
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn supported_by_document(attested: &Attested, key: KeyHolder) -> Option<Supported> {
+    if attested.kind() != Some(Kind::Provenance) {
+        return None;
+    }
     let builder = attested.statement()?.builder()?;
     let build_type = attested.text("/predicate/buildDefinition/buildType");
     Some(weigh(&Evidence {

@@ -30,6 +30,7 @@ mod account;
 pub mod attestation_manifest;
 mod attested;
 pub mod binding;
+pub mod buildkit;
 pub mod claims;
 mod facts;
 mod issuer;

@@ -77,10 +77,15 @@ impl Statement {
     /// `_type`, no or too many subjects, a subject without usable digests, a predicate type that is no URI, or a
     /// predicate that is no object.
     pub fn read(bytes: &[u8]) -> Result<Self, StatementError> {
+        Self::read_of(bytes, &[STATEMENT_TYPE])
+    }
+
+    /// The same for a Statement of one of these types: other versions have the same members.
+    pub(super) fn read_of(bytes: &[u8], types: &[&str]) -> Result<Self, StatementError> {
         let document = json::read(bytes, Bounds::STATEMENT)?;
         let top = document.cursor().object()?;
         let kind = top.required("_type")?.string()?;
-        if kind != STATEMENT_TYPE {
+        if !types.contains(&kind) {
             return Err(StatementError::Type {
                 found: Foreign::new(kind),
             });
@@ -118,6 +123,15 @@ impl Statement {
         self.subjects
             .iter()
             .any(|subject| subject.get(name).is_some_and(|found| found == hex))
+    }
+
+    /// What it is about besides this, or instead: a digest of the first subject that has another; none where every
+    /// subject has this one.
+    pub(super) fn about_other_than(&self, digest: &Digest) -> Option<Foreign> {
+        let (name, hex) = (digest.algorithm().name(), digest.hex());
+        let other = |subject: &&DigestSet| subject.get(name).is_none_or(|found| found != hex);
+        let (algorithm, value) = self.subjects.iter().find(other)?.iter().next()?;
+        Some(Foreign::new(format!("{algorithm}:{value}")))
     }
 
     /// `runDetails.builder.id`; only a SLSA provenance has one. So with the readers below.

@@ -79,6 +79,14 @@ fn summary(attested: &Attested) -> String {
             text("/predicate/verifier/id"),
             text("/predicate/policy/uri")
         ),
+        Some(Kind::BuildKit) => {
+            let builder = ["/predicate/runDetails/builder/id", "/predicate/builder/id"];
+            let builder = builder.into_iter().find_map(|pointer| attested.text(pointer));
+            match builder.filter(|builder| !builder.is_empty()) {
+                Some(builder) => format!("built by BuildKit for {builder}"),
+                None => "built by BuildKit".to_owned(),
+            }
+        }
         Some(Kind::Provenance) | None => match attested.at("/predicate").map(|member| member.value().clone())
         {
             Some(Value::Map(members)) => format!("a predicate of {} members", members.len()),
@@ -158,6 +166,16 @@ mod tests {
                 "PASSED by v, for the policy p",
             ),
             ("https://example.com/x", r#"{"a":1}"#, "a predicate of 1 members"),
+            (
+                "https://slsa.dev/provenance/v1",
+                r#"{"buildDefinition":{"buildType":"https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md"},"runDetails":{"builder":{"id":"https://ci.example/7"}}}"#,
+                "built by BuildKit for https://ci.example/7",
+            ),
+            (
+                "https://slsa.dev/provenance/v0.2",
+                r#"{"buildType":"https://mobyproject.org/buildkit@v1","builder":{"id":""}}"#,
+                "built by BuildKit",
+            ),
             (
                 "https://spdx.dev/Document",
                 r#"{"@graph":[1,2]}"#,

@@ -146,9 +146,11 @@ fn of_target(report: &RunReport, index: usize, target: &TargetReport) -> Suite {
 fn state(report: &RunReport, target: &TargetReport) -> Option<Case> {
     let word = report.state_word(target.state);
     let outcome = match target.state {
-        TargetState::Signed | TargetState::Copied | TargetState::Kept | TargetState::Verified => {
-            Outcome::Passed
-        }
+        TargetState::Signed
+        | TargetState::Attested
+        | TargetState::Copied
+        | TargetState::Kept
+        | TargetState::Verified => Outcome::Passed,
         TargetState::Planned => Outcome::Skipped("planned only; nothing was done".to_owned()),
         TargetState::Skipped => Outcome::Skipped("not judged, because the policy says to skip it".to_owned()),
         TargetState::NotStarted => Outcome::Skipped("not started, because the run was stopped".to_owned()),

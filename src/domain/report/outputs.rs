@@ -139,14 +139,19 @@ pub fn outputs(report: &RunReport, paths: &Paths) -> Vec<(Output, String)> {
 
 /// Targets that were not refused and did not fail: judged good, or planned only.
 fn usable(report: &RunReport) -> impl Iterator<Item = &TargetReport> {
-    use super::TargetState::{Kept, Planned, Signed, Verified};
-    let good = |target: &&TargetReport| matches!(target.state, Planned | Signed | Kept | Verified);
+    use super::TargetState::{Attested, Kept, Planned, Signed, Verified};
+    let good = |target: &&TargetReport| matches!(target.state, Planned | Signed | Attested | Kept | Verified);
     report.targets.iter().filter(good)
+}
+
+/// Those of them that were asked for: a platform that something is attached to is no image to deploy.
+fn asked_for(report: &RunReport) -> impl Iterator<Item = &TargetReport> {
+    usable(report).filter(|target| !target.attested_only)
 }
 
 /// `repository@digest` and the digest, of usable targets that were resolved.
 fn passed(report: &RunReport) -> impl Iterator<Item = (String, String)> {
-    usable(report).filter_map(|target| {
+    asked_for(report).filter_map(|target| {
         let digest = target.digest.as_ref()?.to_string();
         Some((format!("{}@{digest}", target.repository), digest))
     })
@@ -205,5 +210,5 @@ fn matrix(report: &RunReport) -> String {
             ("digest", digest.into()),
         ]))
     };
-    Json::map([("include", Json::list(usable(report).filter_map(row)))]).line()
+    Json::map([("include", Json::list(asked_for(report).filter_map(row)))]).line()
 }

@@ -106,6 +106,8 @@ pub enum TargetState {
     Planned,
     /// Signed, attested as asked and judged good in this run.
     Signed,
+    /// Attested as asked and judged good in this run; a signature on the image itself was not asked for.
+    Attested,
     /// Copied in this run with everything that hangs on it, and judged good where it arrived.
     Copied,
     /// Everything was there already; nothing was written.
@@ -128,6 +130,7 @@ impl TargetState {
         match self {
             Self::Planned => "planned",
             Self::Signed => "signed",
+            Self::Attested => "attested",
             Self::Copied => "copied",
             Self::Kept => "kept",
             Self::Verified => "verified",
@@ -182,6 +185,8 @@ pub struct AttestationReport {
     pub artifact_type: Option<Foreign>,
     /// The Statement's predicate type; none where it could not be read.
     pub predicate_type: Option<Foreign>,
+    /// Its kind, where that has a name.
+    pub kind: Option<&'static str>,
     /// `accepted`, `rejected`, `unknown`, or `listed` where it is not ours to judge.
     pub verdict: &'static str,
     /// Why it was refused.
@@ -221,9 +226,10 @@ impl ExpectationReport {
 }
 
 impl AttestationReport {
-    /// Whether it carries SLSA provenance, of whichever version.
+    /// Whether it carries SLSA provenance, of whichever version; what `BuildKit` says of its own build is none.
     pub fn is_provenance(&self) -> bool {
         let predicate = self.predicate_type.as_ref().map(Foreign::raw);
+        let predicate = predicate.filter(|_| self.kind != Some("buildkit-provenance"));
         predicate.is_some_and(|text| text.starts_with("https://slsa.dev/provenance/"))
     }
 
@@ -259,6 +265,9 @@ pub struct TargetReport {
     pub binding: Option<BindingReport>,
     /// The referrer tree as read back; none where nothing could be read.
     pub tree: Option<TreeNode>,
+    /// Whether it is here for what was attached to it, and was not asked for: a platform of an index that is not signed
+    /// itself.
+    pub attested_only: bool,
 }
 
 /// The result of one run.

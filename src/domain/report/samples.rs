@@ -55,6 +55,7 @@ fn provenance(made_now: bool) -> AttestationReport {
         digest: digest("provenance"),
         artifact_type: Some(Foreign::new("application/vnd.in-toto.provenance+json")),
         predicate_type: Some(Foreign::new("https://slsa.dev/provenance/v1")),
+        kind: Some("provenance"),
         verdict: "accepted",
         reason: None,
         made_now,
@@ -112,6 +113,7 @@ fn target(state: TargetState, made_now: bool) -> TargetReport {
         attestations: vec![provenance(made_now)],
         expectations: Vec::new(),
         binding: None,
+        attested_only: false,
         tree: Some(tree(Standing::Verified)),
     }
 }
@@ -216,6 +218,7 @@ fn rejected() -> RunReport {
         attestations: vec![],
         expectations: Vec::new(),
         binding: None,
+        attested_only: false,
         tree: Some(node(
             "image",
             "api",

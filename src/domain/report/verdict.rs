@@ -96,6 +96,14 @@ pub fn exit_code(report: &RunReport, fail_on: FailOn) -> u8 {
     }
 }
 
+/// So many images, in words.
+fn images(count: usize) -> String {
+    match count {
+        1 => "1 image".to_owned(),
+        n => format!("{n} images"),
+    }
+}
+
 /// Whether something that was named has no good end: then silence is not success, whatever forgot to say why.
 fn has_unfinished(report: &RunReport) -> bool {
     let unfinished =
@@ -118,10 +126,7 @@ impl RunReport {
 
     /// The verdict in a sentence: what was found, and held against what.
     pub(super) fn headline(&self) -> String {
-        let all = match self.targets.len() {
-            1 => "1 image".to_owned(),
-            n => format!("{n} images"),
-        };
+        let all = images(self.targets.len());
         match self.verdict {
             Verdict::Passed => self.passed_headline(&all),
             Verdict::Rejected => self.rejected_headline(&all),
@@ -157,6 +162,15 @@ impl RunReport {
             format!("{all} copied and {word}")
         } else if self.command == "attest" {
             format!("attached to {all}, signed and {word}; the signature of an image is not asked for")
+        } else if self.count(TargetState::Attested) > 0 {
+            let attested = images(self.count(TargetState::Attested));
+            match self.count(TargetState::Signed) {
+                0 => format!("attached to {attested} and signed there; {all} {word}"),
+                signed => format!(
+                    "{} signed, attached to {attested} and signed there; {all} {word}",
+                    images(signed)
+                ),
+            }
         } else if self.count(TargetState::Signed) > 0 {
             format!("{all} signed and {word}")
         } else {

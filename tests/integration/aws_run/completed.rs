@@ -1,21 +1,43 @@
 //! The process killed at each of its requests in turn: nothing unsigned is left where the order allows it, and running
 //! again completes the job without doing anything twice.
 
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::Stage;
+use countersign::domain::oci::Digest;
+use serde_json::Value;
+
 use super::faults::{OPERATIONS, assert_clean};
+use super::{Ended, Stage};
+use crate::support::aws::{PROFILE, ROLE};
+use crate::support::buildkit;
 use crate::support::fault::{Fault, When};
 use crate::support::registry::Quirks;
 
 /// From here on requests may change something.
 const WRITING: [&str; 4] = ["signer", "signer-data", "registry", "storage"];
 
-/// Kills a run when its nth request arrives, which is still carried out; says whether it came that far.
-fn killed_at(stage: &Stage, image: &str, more: &[&str], nth: usize) -> bool {
+const SOURCE: &str = "https://example.com/source";
+
+/// What is killed, and what has to be there in the end.
+struct Scene {
+    quirks: fn(Quirks) -> Quirks,
+    /// Stores the image, and says its digest.
+    image: fn(&Stage) -> Digest,
+    /// The command that is killed, and then run to its end.
+    command: fn(&Stage, &str) -> Command,
+    /// Attestations, wherever they hang.
+    attestations: usize,
+    /// Whether nothing unsigned is left at any moment.
+    always_signed: bool,
+    /// The first request that is struck.
+    from: usize,
+}
+
+/// Kills a command when its nth request arrives, which is still carried out; says whether it came that far.
+fn killed_at(stage: &Stage, mut command: Command, nth: usize) -> bool {
     let child: Arc<Mutex<Option<Child>>> = Arc::default();
     let seen = Arc::new(AtomicUsize::new(0));
     for (service, operation) in OPERATIONS {
@@ -32,7 +54,6 @@ fn killed_at(stage: &Stage, image: &str, more: &[&str], nth: usize) -> bool {
         });
         stage.world.fault(service, operation, When::Always, strike);
     }
-    let mut command = stage.run_command(&[image], "https://example.com/source", more);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     // Held until the child is known, so that no request is missed.
     let mut held = child.lock().unwrap();
@@ -51,49 +72,242 @@ fn killed_at(stage: &Stage, image: &str, more: &[&str], nth: usize) -> bool {
     status.code().is_none()
 }
 
-fn strike(quirks: fn(Quirks) -> Quirks, always_signed: bool, more: &[&str], from: usize) {
-    for nth in from.. {
-        let stage = Stage::with(quirks);
-        let digest = stage.registry.put_image("web", "1.4", "an image");
+/// Every attestation that refers to something, and whether somebody signed it; what `BuildKit` hangs there is none.
+fn attestations(stage: &Stage) -> Vec<(String, bool)> {
+    let manifests = stage.registry.manifests("web");
+    let mut found = Vec::new();
+    for (digest, stored) in &manifests {
+        let manifest: Value = serde_json::from_slice(&stored.bytes).unwrap();
+        let kind = manifest["artifactType"].as_str().unwrap_or_default();
+        if !manifest["subject"].is_null() && !kind.is_empty() && !kind.contains("docker.attestation") {
+            let on = stage.registry.referrers("web", &digest.parse().unwrap());
+            found.push((digest.clone(), !on.is_empty()));
+        }
+    }
+    found
+}
+
+fn strike(scene: &Scene) {
+    for nth in scene.from.. {
+        let stage = Stage::with(scene.quirks);
+        let digest = (scene.image)(&stage);
         let image = format!("{}/web@{digest}", stage.host);
-        if !killed_at(&stage, &image, more, nth) {
-            assert!(nth > from.max(20), "only {nth} requests");
+        if !killed_at(&stage, (scene.command)(&stage, &image), nth) {
+            assert!(nth > scene.from.max(20), "only {nth} requests");
             break;
         }
         let cell = format!("killed at request {nth}");
-        if always_signed {
+        let left = attestations(&stage);
+        if scene.always_signed {
+            assert!(left.iter().all(|(_, signed)| *signed), "{cell}: {left:?}");
             assert_clean(&stage, &cell);
         }
-        let again = stage.run_with(&[&image], more);
-        assert_eq!(again.code, 0, "{cell}: {}", again.everything());
+        let run = || {
+            let ended = stage.finish(&mut (scene.command)(&stage, &image));
+            assert_eq!(ended.code, 0, "{cell}: {}", ended.everything());
+        };
+        run();
+        let there = attestations(&stage);
+        assert!(there.iter().all(|(_, signed)| *signed), "{cell}: {there:?}");
+        assert_eq!(there.len(), scene.attestations, "{cell}: {there:?}");
         assert_clean(&stage, &cell);
-        assert_eq!(
-            stage.registry.referrers("web", &digest).len(),
-            2 + more.len(),
-            "{cell}"
-        );
         stage.world.ledger().clear();
-        assert_eq!(stage.run_with(&[&image], more).code, 0, "{cell}");
+        run();
         assert_eq!(stage.signed_and_written(), (0, 0), "{cell}");
     }
 }
 
+fn plain(stage: &Stage) -> Digest {
+    stage.registry.put_image("web", "1.4", "an image")
+}
+
+/// One that says when it was built.
+fn dated(stage: &Stage) -> Digest {
+    buildkit::digest(&buildkit::image(&stage.registry, "amd64"))
+}
+
+fn with_provenance(stage: &Stage, image: &str) -> Command {
+    stage.run_command(&[image], SOURCE, &[])
+}
+
+const SPDX: &str = "--attest=spdx=bom.spdx.json";
+const CYCLONEDX: &str = "--attest=cyclonedx=bom.cdx.json";
+
+fn documents(stage: &Stage) {
+    std::fs::write(stage.path("bom.spdx.json"), buildkit::spdx("web").to_string()).unwrap();
+    let bom = r#"{"bomFormat":"CycloneDX","specVersion":"1.6"}"#;
+    std::fs::write(stage.path("bom.cdx.json"), bom).unwrap();
+}
+
+fn run_with_two(stage: &Stage, image: &str) -> Command {
+    documents(stage);
+    stage.run_command(&[image], SOURCE, &["--provenance", "off", SPDX, CYCLONEDX])
+}
+
+fn attest_two(stage: &Stage, image: &str) -> Command {
+    documents(stage);
+    let store = stage.root.path().to_str().unwrap();
+    let who = [
+        "attest",
+        "--role-arn",
+        ROLE,
+        "--signing-profile",
+        PROFILE,
+        "--trust-store",
+        store,
+    ];
+    stage.command(&[&who[..], &[SPDX, CYCLONEDX, image]].concat())
+}
+
+fn lift(stage: &Stage, image: &str) -> Command {
+    stage.run_command(&[image], SOURCE, &["--provenance", "off", "--lift-buildkit"])
+}
+
+fn attestation_first(quirks: Quirks) -> Quirks {
+    Quirks {
+        subject_must_exist: true,
+        ..quirks
+    }
+}
+
+const RUN: Scene = Scene {
+    quirks: |quirks| quirks,
+    image: plain,
+    command: with_provenance,
+    attestations: 1,
+    always_signed: true,
+    from: 1,
+};
+
 #[test]
 fn a_run_that_is_killed_at_any_request_leaves_nothing_unsigned_and_is_completed_by_the_next() {
-    strike(|quirks| quirks, true, &[], 1);
+    strike(&RUN);
 }
 
 /// What comes before the summary is the same without it.
 #[test]
 fn a_run_that_is_killed_while_it_sums_up_is_completed_by_the_next() {
-    strike(|quirks| quirks, true, &["--vsa"], 24);
+    strike(&Scene {
+        command: |stage, image| stage.run_command(&[image], SOURCE, &["--vsa"]),
+        attestations: 2,
+        from: 24,
+        ..RUN
+    });
 }
 
 #[test]
 fn where_the_attestation_has_to_go_first_a_killed_run_is_completed_by_the_next() {
-    let quirks = |quirks| Quirks {
-        subject_must_exist: true,
-        ..quirks
-    };
-    strike(quirks, false, &[], 1);
+    strike(&Scene {
+        quirks: attestation_first,
+        always_signed: false,
+        ..RUN
+    });
+}
+
+#[test]
+fn a_run_that_attaches_documents_is_completed_too() {
+    strike(&Scene {
+        command: run_with_two,
+        attestations: 2,
+        ..RUN
+    });
+}
+
+#[test]
+fn documents_that_go_before_their_signatures_are_signed_by_the_next_run() {
+    strike(&Scene {
+        quirks: attestation_first,
+        command: run_with_two,
+        attestations: 2,
+        always_signed: false,
+        ..RUN
+    });
+}
+
+#[test]
+fn attest_alone_is_completed_by_the_next() {
+    strike(&Scene {
+        command: attest_two,
+        attestations: 2,
+        ..RUN
+    });
+}
+
+#[test]
+fn attest_alone_is_completed_where_attestations_go_first() {
+    strike(&Scene {
+        quirks: attestation_first,
+        command: attest_two,
+        attestations: 2,
+        always_signed: false,
+        ..RUN
+    });
+}
+
+#[test]
+fn what_attest_signed_before_it_was_killed_is_used_where_the_image_says_its_time() {
+    strike(&Scene {
+        image: dated,
+        command: |stage, image| {
+            // Signatures on what is not there would be left by other bytes.
+            let manifests = stage.registry.manifests("web");
+            let on_nothing = manifests.values().filter(|stored| {
+                let manifest: Value = serde_json::from_slice(&stored.bytes).unwrap();
+                let subject = manifest["subject"]["digest"].as_str();
+                subject.is_some_and(|subject| !manifests.contains_key(subject))
+            });
+            assert!(on_nothing.count() <= 2);
+            attest_two(stage, image)
+        },
+        attestations: 2,
+        ..RUN
+    });
+}
+
+#[test]
+fn a_run_that_lifts_is_completed_too() {
+    strike(&Scene {
+        image: |stage| buildkit::built(&stage.registry, "1.4", "https://ci.example/7").0,
+        command: lift,
+        attestations: 4,
+        ..RUN
+    });
+}
+
+/// Another run than the one that was killed says other things, and cannot know that the bytes are its predecessor's.
+#[test]
+fn what_another_run_left_unsigned_is_named() {
+    let mut named = 0;
+    for nth in 1.. {
+        let stage = Stage::with(attestation_first);
+        let digest = plain(&stage);
+        let image = format!("{}/web@{digest}", stage.host);
+        let bom = |name: &str| {
+            documents(&stage);
+            std::fs::write(stage.path("bom.spdx.json"), buildkit::spdx(name).to_string()).unwrap();
+        };
+        bom("first");
+        if !killed_at(&stage, stage.run_command(&[&image], SOURCE, &[SPDX]), nth) {
+            break;
+        }
+        let left = attestations(&stage).into_iter().filter(|(_, signed)| !signed);
+        let left: Vec<String> = left.map(|(digest, _)| digest).collect();
+        if left.is_empty() {
+            continue;
+        }
+        bom("second");
+        let other = &mut stage.run_command(&[&image], "https://example.com/other", &[SPDX]);
+        let ended: Ended = stage.finish(other);
+        assert_eq!(ended.code, 0, "{nth}: {}", ended.everything());
+        let findings = ended.report["findings"].as_array().unwrap();
+        for digest in left {
+            let about =
+                |finding: &&Value| finding["rule"] == "CSN021" && finding.to_string().contains(&digest);
+            let finding = findings.iter().find(about);
+            let finding = finding.unwrap_or_else(|| panic!("{nth}: {digest}: {findings:#?}"));
+            assert_eq!(finding["level"], "warning", "{nth}");
+            named += 1;
+        }
+    }
+    assert!(named > 0);
 }

@@ -23,6 +23,7 @@ mod faults;
 mod happy;
 mod hostile;
 mod identities;
+mod lift;
 mod recorded;
 mod registries;
 mod stopped;

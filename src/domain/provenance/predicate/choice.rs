@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::base::failure::{Class, Classified};
 use crate::base::foreign::Foreign;
-use crate::domain::oci::{ArtifactType, MediaType};
+use crate::domain::oci::{ArtifactType, Digest, MediaType};
 use crate::domain::provenance::is_uri;
 use crate::domain::provenance::kind::{Form, Kind};
 
@@ -28,8 +28,46 @@ pub struct PredicateChoice {
 
 /// A line that says nothing that can be attested.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected TYPE[@ARTIFACT-TYPE]=FILE, where TYPE is spdx, cyclonedx, vex, sarif, vuln, test-result, vsa or the URI of a predicate type, found {}", .0.quote())]
-pub struct ChoiceError(Foreign);
+#[error("expected TYPE[@ARTIFACT-TYPE]=FILE, where TYPE is spdx, cyclonedx, vex, sarif, vuln, test-result, vsa or the URI of a predicate type, found {}{}", found.quote(), meant.map_or_else(String::new, |meant| format!(": {meant}")))]
+pub struct ChoiceError {
+    /// The line.
+    found: Foreign,
+    /// What was probably meant.
+    meant: Option<&'static str>,
+}
+
+/// Words that people write for a TYPE, and what to write instead.
+const MEANT: [(&[&str], &str); 6] = [
+    (
+        &["provenance", "slsa", "slsaprovenance"],
+        "provenance is what a run itself answers for, and no document; it is attached unless --provenance is off",
+    ),
+    (
+        &["buildkit-provenance", "buildkit"],
+        "what BuildKit says of its build is taken from the image itself, by --lift-buildkit",
+    ),
+    (&["openvex"], "for OpenVEX write vex"),
+    (
+        &["sbom", "bom"],
+        "write spdx or cyclonedx, by the format of the file",
+    ),
+    (
+        &["vulns", "vulnerabilities", "vulnerability"],
+        "for in-toto's vulnerabilities predicate write vuln, for SARIF sarif",
+    ),
+    (
+        &["test-results", "tests", "test"],
+        "for in-toto's test result predicate write test-result",
+    ),
+];
+
+/// What somebody meant who wrote this.
+fn meant(what: &str) -> Option<&'static str> {
+    let plain = what.to_ascii_lowercase();
+    let word = Kind::of_predicate_type(what).map_or(plain.as_str(), |kind| kind.name());
+    let row = MEANT.iter().find(|(words, _)| words.contains(&word));
+    row.map(|(_, meant)| *meant)
+}
 
 impl Classified for ChoiceError {
     fn class(&self) -> Class {
@@ -42,7 +80,11 @@ impl FromStr for PredicateChoice {
 
     /// Splits at the first `=`, then at the last `@` before it; a URI that holds one of them writes `%3D`, `%40`.
     fn from_str(text: &str) -> Result<Self, ChoiceError> {
-        let wrong = || ChoiceError(Foreign::new(text));
+        let named = text.split(['=', '@']).next().unwrap_or_default();
+        let wrong = || ChoiceError {
+            found: Foreign::new(text),
+            meant: meant(named),
+        };
         let (what, file) = text.split_once('=').ok_or_else(wrong)?;
         let (what, artifact_type) = match what.rsplit_once('@') {
             None => (what, None),
@@ -55,7 +97,7 @@ impl FromStr for PredicateChoice {
             Err(_) => return Err(wrong()),
         };
         // Provenance says what a run can answer for, and is the run's own.
-        if kind == Some(Kind::Provenance) || file.is_empty() {
+        if matches!(kind, Some(Kind::Provenance | Kind::BuildKit)) || file.is_empty() {
             return Err(wrong());
         }
         Ok(Self {
@@ -68,6 +110,16 @@ impl FromStr for PredicateChoice {
 }
 
 impl PredicateChoice {
+    /// What a builder left inside an image, by the digest of its layer.
+    pub(super) fn lifted(kind: Kind, predicate_type: &str, layer: &Digest) -> Self {
+        Self {
+            kind: Some(kind),
+            predicate_type: predicate_type.to_owned(),
+            artifact_type: None,
+            file: layer.to_string(),
+        }
+    }
+
     /// The kind, where it has a name.
     pub fn kind(&self) -> Option<Kind> {
         self.kind

@@ -141,7 +141,25 @@ impl Predicate {
                 about: None,
             });
         }
-        let statement = Statement::read(bytes)?;
+        Self::unwrapped(choice, Statement::read(bytes)?, &text)
+    }
+
+    /// The predicate of a Statement that a builder left inside an image's index, which was held against the image.
+    pub(super) fn lifted(
+        kind: Kind,
+        layer: &Digest,
+        statement: Statement,
+        bytes: &[u8],
+    ) -> Result<Self, PredicateProblem> {
+        let choice = PredicateChoice::lifted(kind, statement.predicate_type(), layer);
+        Self::unwrapped(choice, statement, &String::from_utf8_lossy(bytes))
+    }
+
+    fn unwrapped(
+        choice: PredicateChoice,
+        statement: Statement,
+        text: &str,
+    ) -> Result<Self, PredicateProblem> {
         if !choice.is_of(statement.predicate_type()) {
             return Err(PredicateProblem::Type {
                 expected: choice.predicate_type().to_owned(),
@@ -149,16 +167,12 @@ impl Predicate {
             });
         }
         // Read within bounds above; this takes the member as it is written.
-        let wrapped: Option<Wrapped<'_>> = serde_json::from_str(&text).ok();
-        let predicate = match wrapped {
-            Some(wrapped) => wrapped.predicate.get().to_owned(),
-            None => {
-                return Err(document
-                    .cursor()
-                    .error("a Statement with the member \"predicate\"")
-                    .into());
-            }
+        let wrapped: Option<Wrapped<'_>> = serde_json::from_str(text).ok();
+        let Some(wrapped) = wrapped else {
+            let whole = statement.document().cursor();
+            return Err(whole.error("a Statement with the member \"predicate\"").into());
         };
+        let predicate = wrapped.predicate.get().to_owned();
         let inner = json::read(predicate.as_bytes(), Bounds::STATEMENT)?;
         inner.cursor().object()?;
         shape::check(&choice, &inner)?;

@@ -30,12 +30,12 @@ const GOOD: [(&str, &str); 8] = [
     ),
     (
         "vuln",
-        r#"{"scanner":{"uri":"pkg:x/trivy","result":[]},"metadata":{}}"#,
+        r#"{"scanner":{"uri":"pkg:x/trivy","result":[]},"metadata":{"scanStartedOn":"2026-01-01T00:00:00Z","scanFinishedOn":"2026-01-01T00:00:01Z"}}"#,
     ),
     ("test-result", r#"{"result":"PASSED","configuration":[]}"#),
     (
         "vsa",
-        r#"{"verifier":{"id":"https://example.com/v"},"timeVerified":"2026-01-01T00:00:00Z","resourceUri":"pkg:x","policy":{},"verificationResult":"PASSED","verifiedLevels":[]}"#,
+        r#"{"verifier":{"id":"https://example.com/v"},"timeVerified":"2026-01-01T00:00:00Z","resourceUri":"pkg:x","policy":{"uri":"https://example.com/policy"},"verificationResult":"PASSED","verifiedLevels":[]}"#,
     ),
 ];
 
@@ -54,7 +54,7 @@ fn without_any_of_its_members_a_document_is_refused_by_the_members_name() {
     for (kind, text) in GOOD {
         let whole: serde_json::Value = serde_json::from_str(text).unwrap();
         for member in whole.as_object().unwrap().keys() {
-            if kind == "vex" && member == "version" || kind == "spdx" && member == "@context" {
+            if kind == "spdx" && member == "@context" {
                 continue;
             }
             let mut part = whole.clone();
@@ -67,6 +67,159 @@ fn without_any_of_its_members_a_document_is_refused_by_the_members_name() {
             );
         }
     }
+}
+
+/// A kind, a text of its good document, another that makes it bad, and what is said then.
+const LACKING: [(&str, &str, &str, &str); 27] = [
+    ("spdx", "CC0-1.0", "MIT", "dataLicense, line 1"),
+    ("spdx", r#"["Tool: x"]"#, "[]", "expected at least one creator"),
+    ("spdx", r#"["Tool: x"]"#, "[7]", "creationInfo.creators[0]"),
+    (
+        "spdx",
+        r#""name":"web""#,
+        r#""name":"web","packages":[{"name":"a","SPDXID":"b"}]"#,
+        "packages[0]",
+    ),
+    (
+        "spdx",
+        r#""name":"web""#,
+        r#""name":"web","relationships":[{"spdxElementId":"a"}]"#,
+        "relationships[0]",
+    ),
+    (
+        "spdx",
+        r#""@graph":[]"#,
+        r#""@graph":[{"name":"x"}]"#,
+        "[\"@graph\"][0]",
+    ),
+    ("cyclonedx", "1.6", "2.0", "expected a version of CycloneDX"),
+    ("cyclonedx", "1.6", "1.x", "expected a version of CycloneDX"),
+    ("cyclonedx", r#""1.6""#, r#""1.6","version":0"#, "version, line 1"),
+    (
+        "cyclonedx",
+        r#""1.6""#,
+        r#""1.6","metadata":[]"#,
+        "metadata, line 1",
+    ),
+    (
+        "cyclonedx",
+        r#""1.6""#,
+        r#""1.6","components":[{"name":"a"}]"#,
+        "components[0]",
+    ),
+    (
+        "cyclonedx",
+        r#""1.6""#,
+        r#""1.6","dependencies":[{}]"#,
+        "dependencies[0]",
+    ),
+    (
+        "sarif",
+        r#""results":[]"#,
+        r#""results":[{"ruleId":"x"}]"#,
+        "runs[0].results[0]",
+    ),
+    (
+        "sarif",
+        r#""name":"trivy""#,
+        r#""name":"trivy","rules":[{"name":"x"}]"#,
+        "runs[0].tool.driver.rules[0]",
+    ),
+    ("vex", r#""version":1"#, r#""version":"1""#, "version, line 1"),
+    (
+        "vex",
+        r#"{"name":"CVE-2026-1"}"#,
+        "{}",
+        "statements[0].vulnerability",
+    ),
+    ("vex", r#""fixed""#, r#""affected""#, "action_statement"),
+    ("vex", r#""fixed""#, r#""not_affected""#, "impact_statement"),
+    ("vex", r#""fixed""#, r#""solved""#, "statements[0].status"),
+    (
+        "vuln",
+        r#""result":[]"#,
+        r#""result":[{"id":"CVE-1"}]"#,
+        "severity",
+    ),
+    (
+        "vuln",
+        r#""result":[]"#,
+        r#""result":[{"id":"CVE-1","severity":[{"method":"nvd"}]}]"#,
+        "scanner.result[0].severity[0]",
+    ),
+    ("vuln", "scanFinishedOn", "finished", "scanFinishedOn"),
+    (
+        "test-result",
+        r#""configuration":[]"#,
+        r#""configuration":["x"]"#,
+        "configuration[0]",
+    ),
+    (
+        "test-result",
+        r#""configuration":[]"#,
+        r#""configuration":[],"failedTests":[1]"#,
+        "failedTests[0]",
+    ),
+    ("vsa", r#""uri""#, r#""url""#, "\"uri\""),
+    (
+        "vsa",
+        r#""verifiedLevels":[]"#,
+        r#""verifiedLevels":[1]"#,
+        "verifiedLevels[0]",
+    ),
+    (
+        "vsa",
+        r#""verifiedLevels":[]"#,
+        r#""verifiedLevels":[],"inputAttestations":[{"uri":"x"}]"#,
+        "inputAttestations[0]",
+    ),
+];
+
+#[test]
+fn what_a_schema_requires_inside_a_document_is_required_too() {
+    let replaced = |kind: &str, from: &str, to: &str| {
+        let (_, good) = GOOD
+            .iter()
+            .find(|(name, text)| *name == kind && text.contains(from))
+            .unwrap();
+        read(&format!("{kind}=file.json"), &good.replace(from, to))
+    };
+    for (kind, from, to, said) in LACKING {
+        let error = replaced(kind, from, to).unwrap_err();
+        assert!(error.contains(said), "{kind} with {to}: {error}");
+    }
+    for (kind, from, to) in [
+        ("sarif", r#""results":[]"#, r#""results":null"#),
+        ("vex", r#"{"name":"CVE-2026-1"}"#, r#""CVE-2026-1""#),
+        (
+            "vex",
+            r#""fixed""#,
+            r#""not_affected","justification":"component_not_present""#,
+        ),
+    ] {
+        assert!(replaced(kind, from, to).is_ok(), "{kind} with {to}");
+    }
+}
+
+#[test]
+fn a_word_that_means_a_type_is_answered_with_the_type() {
+    for (line, meant) in [
+        ("openvex=x", "for OpenVEX write vex"),
+        ("sbom=x", "write spdx or cyclonedx"),
+        ("provenance=x", "provenance is what a run itself answers for"),
+        (
+            "https://slsa.dev/provenance/v1=x",
+            "provenance is what a run itself answers for",
+        ),
+        ("buildkit-provenance=x", "--lift-buildkit"),
+        ("vulns@a/b=x", "write vuln"),
+        ("Tests=x", "write test-result"),
+    ] {
+        let error = line.parse::<PredicateChoice>().unwrap_err().to_string();
+        assert!(error.contains(meant), "{line}: {error}");
+    }
+    let error = "x=y".parse::<PredicateChoice>().unwrap_err().to_string();
+    assert!(error.ends_with("found \"x=y\""), "{error}");
 }
 
 #[test]

@@ -395,7 +395,7 @@ extra: 1
     for start in [
         "line 18, column 8: expected only the members attestations, found \"extra\"",
         "attestations[0], line 3, column 13: expected only the members type, required, builder,",
-        "attestations[0].type, line 2, column 11: expected provenance, spdx, cyclonedx, vex, sarif, vuln, test-result, vsa, or the URI of a predicate type, found \"sbom\"",
+        "attestations[0].type, line 2, column 11: expected provenance, buildkit-provenance, spdx, cyclonedx, vex, sarif, vuln, test-result, vsa, or the URI of a predicate type, found \"sbom\"",
         "attestations[0].max-age, line 4, column 14: expected a number and a unit",
         "attestations[0].minimum-build-level, line 5, column 26: expected a build level from 1 to 3, found the number 4",
         "attestations[1], line 6, column 5: expected an object with the member \"type\"",

@@ -21,13 +21,13 @@ fn two_platforms_are_lifted_side_by_side_and_kept_the_next_time() {
     // Four documents, each signed once.
     assert_eq!(stage.asked("SignPayload"), 4, "{lines}");
     assert!(requests <= 80, "{requests} requests\n{lines}");
-    assert!(waves <= 99, "{waves} waves\n{lines}");
+    assert!(waves <= 18, "{waves} waves\n{lines}");
 
     stage.world.ledger().clear();
     let second = stage.run_with(&[&image], &flags);
     assert_eq!(second.code, 0, "{}", second.everything());
     let (lines, requests, _) = told(&stage);
     println!("{lines}");
-    assert!(requests <= 99, "{requests} requests\n{lines}");
+    assert!(requests <= 42, "{requests} requests\n{lines}");
     assert_eq!(stage.signed_and_written(), (0, 0), "{lines}");
 }

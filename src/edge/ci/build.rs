@@ -192,12 +192,15 @@ pub(super) fn repository(text: &str) -> Option<String> {
     url(&format!("ssh://{host}/{}", path.trim_start_matches('/')))
 }
 
-/// An address without user and password, which have no place in a document that anyone can read.
+/// An address without user and password, which have no place in a document that anyone can read. What has no host (an
+/// ARN, say) has no place for them either; with an `@` it is no address but perhaps `user:password@host`.
 pub(super) fn url(text: &str) -> Option<String> {
     let mut url = url::Url::parse(text).ok()?;
     if url.host().is_some() {
         url.set_username("").ok()?;
         url.set_password(None).ok()?;
+    } else if text.contains('@') {
+        return None;
     }
     Some(url.as_str().trim_end_matches('/').to_owned())
 }
@@ -213,7 +216,14 @@ mod tests {
             url("https://gitlab-ci-token:glcbt-64_x@git.example/g/p.git").as_deref(),
             Some("https://git.example/g/p.git")
         );
-        assert_eq!(url("no address"), None);
+        assert_eq!(
+            url("arn:aws:s3:::bucket/key").as_deref(),
+            Some("arn:aws:s3:::bucket/key")
+        );
+        assert_eq!(
+            (url("no address"), url("user:password@git.example/g")),
+            (None, None)
+        );
     }
 
     #[test]

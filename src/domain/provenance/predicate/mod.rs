@@ -16,12 +16,20 @@ use super::{STATEMENT_TYPE, Statement, StatementError, to_json};
 use crate::base::failure::{Class, Classified};
 use crate::base::foreign::{Foreign, quote};
 use crate::base::json;
-use crate::base::limits::Bounds;
+use crate::base::limits::{self, Bounds};
 use crate::base::tree::{Document, DocumentError, Value};
 use crate::domain::oci::{ArtifactType, Digest, MediaType};
 
 /// What a Statement's `_type` begins with, whatever its version (in-toto attestation, `spec/v1/statement.md`).
 const STATEMENTS: &str = "https://in-toto.io/Statement/";
+
+/// A predicate that a Statement of ours is written around, which has to stay within [`Bounds::STATEMENT`]: one level deeper,
+/// with subjects besides, of which an index has up to [`limits::INDEX_MANIFESTS`], each of four values.
+const INSIDE: Bounds = Bounds {
+    depth: Bounds::STATEMENT.depth - 1,
+    values: Bounds::STATEMENT.values - 8 * limits::INDEX_MANIFESTS,
+    ..Bounds::STATEMENT
+};
 
 /// Why a file cannot be attested as what it is said to be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -133,6 +141,9 @@ impl Predicate {
         document.cursor().object()?;
         let text = String::from_utf8_lossy(bytes).into_owned();
         if !is_statement(&document) {
+            if choice.form() == Form::Statement {
+                json::read(bytes, INSIDE)?;
+            }
             shape::check(&choice, &document)?;
             return Ok(Self {
                 announced: choice.predicate_type().to_owned(),
@@ -173,7 +184,7 @@ impl Predicate {
             return Err(whole.error("a Statement with the member \"predicate\"").into());
         };
         let predicate = wrapped.predicate.get().to_owned();
-        let inner = json::read(predicate.as_bytes(), Bounds::STATEMENT)?;
+        let inner = json::read(predicate.as_bytes(), INSIDE)?;
         inner.cursor().object()?;
         shape::check(&choice, &inner)?;
         Ok(Self {

@@ -39,6 +39,22 @@ const GOOD: [(&str, &str); 8] = [
     ),
 ];
 
+/// Lists inside a member, so deep that the document has this depth.
+fn nested(depth: usize) -> String {
+    let inside = depth - 1;
+    format!(r#"{{"a":{}{}}}"#, "[".repeat(inside), "]".repeat(inside))
+}
+
+#[test]
+fn what_fits_alone_but_not_inside_a_statement_is_refused_before_anything_is_signed() {
+    let own = "https://example.com/review/v1=file.json";
+    let deepest = read(own, &nested(Bounds::STATEMENT.depth - 1)).unwrap();
+    let attachment = deepest.attachment(&[("web".to_owned(), Digest::of(b"web"))]);
+    assert!(Statement::read(&attachment.bytes).is_ok());
+    let error = read(own, &nested(Bounds::STATEMENT.depth)).unwrap_err();
+    assert!(error.contains("63"), "{error}");
+}
+
 #[test]
 fn a_document_of_each_kind_is_taken_as_its_own_kind_and_as_no_other() {
     for (kind, text) in GOOD {

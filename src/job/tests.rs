@@ -384,6 +384,67 @@ fn a_signal_before_the_start_leaves_every_target_untouched_and_named() {
     assert_eq!(world.verify(|_| {}).findings[0].rule, Rule::SignatureMissing);
 }
 
+/// The rules that a verification finds so many seconds after a key signed for so many.
+fn found_after(life: u32, passed: u32) -> (usize, Vec<Rule>) {
+    let mut world = World::new();
+    world.key = LocalKey::kept(&world.dir.path().join("state"), world.clock)
+        .unwrap()
+        .with_expiry(life);
+    assert_eq!(world.run(&world.job()).failures, []);
+    world.clock = Clock::Fixed(world.clock.now().plus(passed.into()));
+    let report = world.verify(|_| {});
+    let rules = report.findings.iter().map(|finding| finding.rule);
+    (report.failures.len(), rules.collect())
+}
+
+#[test]
+fn a_signature_near_its_end_is_told_within_thirty_days_or_a_tenth_of_its_life() {
+    const HOUR: u32 = 60 * 60;
+    const DAY: u32 = 24 * HOUR;
+    let (none, soon) = ((0, Vec::new()), (0, vec![Rule::SignatureExpiring; 2]));
+    // Of the image's signature and of the attestation's, both good for so long.
+    for (life, passed, expected) in [
+        (DAY, 0, &none),
+        (10 * HOUR, 9 * HOUR, &none),
+        (10 * HOUR, 9 * HOUR + 1, &soon),
+        (400 * DAY, 370 * DAY, &none),
+        (400 * DAY, 370 * DAY + 1, &soon),
+        (400 * DAY, 400 * DAY - 1, &soon),
+    ] {
+        assert_eq!(found_after(life, passed), *expected, "{passed} of {life}");
+    }
+}
+
+#[test]
+fn a_signature_that_is_good_for_longer_stands_for_one_near_its_end() {
+    const DAY: u32 = 24 * 60 * 60;
+    let mut world = World::new();
+    let state = world.dir.path().join("state");
+    world.key = LocalKey::kept(&state, world.clock)
+        .unwrap()
+        .with_expiry(100 * DAY);
+    let bare = |world: &World| RunJob {
+        provenance: Provenance::Off,
+        resign: true,
+        ..world.job()
+    };
+    assert_eq!(world.run(&bare(&world)).failures, []);
+    world.clock = Clock::Fixed(world.clock.now().plus((95 * DAY).into()));
+    let rules = |report: &RunReport| {
+        report
+            .findings
+            .iter()
+            .map(|finding| finding.rule)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(rules(&world.verify(|_| {})), [Rule::SignatureExpiring]);
+    world.key = LocalKey::kept(&state, world.clock)
+        .unwrap()
+        .with_expiry(100 * DAY);
+    assert_eq!(world.run(&bare(&world)).failures, []);
+    assert!(!rules(&world.verify(|_| {})).contains(&Rule::SignatureExpiring));
+}
+
 #[test]
 fn a_platform_is_judged_on_its_own_signature() {
     let world = World::new();

@@ -444,6 +444,30 @@ fn a_run_keeps_the_provenance_of_another_builder() {
 }
 
 #[test]
+fn more_than_forty_referrers_beside_an_image_are_told_and_one_less_is_not() {
+    let scratch = Scratch::new();
+    scratch.unsigned("demo");
+    scratch.expect(0, &["run", "--signer=local", "--provenance=off", DEMO]);
+    let mut layout = Layout::read(&scratch.path("demo"));
+    let image = layout.image();
+    let junk = |layout: &mut Layout, n: usize| {
+        let kind = "application/vnd.example.junk";
+        layout.attach(&image, kind, kind, n.to_string().as_bytes());
+        layout.write(&scratch.path("demo"), None, &scratch.path("demo"));
+    };
+    // With the signature they are forty.
+    (1..40).for_each(|n| junk(&mut layout, n));
+    scratch.verify(0, DEMO, &[]);
+    assert_eq!(scratch.findings(), [""; 0]);
+    junk(&mut layout, 40);
+    let ran = scratch.verify(0, DEMO, &["--color=never"]);
+    assert_eq!(scratch.findings(), ["warning CSN040"]);
+    assert!(ran.stdout.contains("41 referrers hang on"), "{}", ran.stdout);
+    assert_eq!(scratch.report()["targets"][0]["state"], "self-checked");
+    scratch.verify(1, DEMO, &["--fail-on=warning"]);
+}
+
+#[test]
 fn a_thousand_pieces_of_junk_listed_first_hide_nothing_that_was_expected() {
     let scratch = signed();
     let mut layout = Layout::read(&scratch.path("demo"));

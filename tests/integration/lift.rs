@@ -266,6 +266,52 @@ fn what_was_lifted_is_verified_expected_shown_and_downloaded_as_any_other_attest
     );
 }
 
+/// Expectations are held against everything that is judged, each by what hangs on it: a run's provenance on the index that
+/// was named, what was lifted on its platforms.
+#[test]
+fn what_is_expected_of_an_index_and_of_its_platforms_is_asked_of_each_by_itself() {
+    let stage = Stage::new();
+    let (index, platforms) = buildkit::built(&stage.registry, "1.4", RUN);
+    let named = stage.image(&format!("@{index}"));
+    let each = platforms
+        .clone()
+        .map(|platform| stage.image(&format!("@{platform}")));
+    let build = "--builder-id=https://ci.example/b --source=https://git.example/app";
+    let run = "run --allow=** --lift-buildkit --recursive=platforms";
+    let args = run.split(' ').chain(build.split(' ')).chain([named.as_str()]);
+    let ended = stage.call(&args.collect::<Vec<_>>());
+    assert_eq!(ended.code, 0, "{}", ended.data);
+    let expecting = |text: &str, rest: &[&str]| {
+        fs::write(stage.directory.path().join("expect.yml"), text).unwrap();
+        stage.call(&[&["verify", "--expect=expect.yml"][..], rest].concat())
+    };
+    for (text, rest) in [
+        ("attestations: [{type: provenance}]", vec![named.as_str()]),
+        (
+            "attestations: [{type: spdx}, {type: buildkit-provenance}]",
+            each.iter().map(String::as_str).collect(),
+        ),
+    ] {
+        let ended = expecting(text, &rest);
+        assert_eq!((ended.code, rules(&ended.report)), (0, vec![]), "{}", ended.data);
+    }
+    // Together they miss on both: nobody says that a document about a platform is one about its index, or the reverse.
+    let both = "attestations: [{type: provenance}, {type: spdx}]";
+    let ended = expecting(both, &["--recursive=platforms", &named]);
+    let findings = ended.report["findings"].as_array().unwrap();
+    let missed = findings
+        .iter()
+        .map(|one| (one["digest"].as_str(), one["rule"].as_str()));
+    let missed: Vec<_> = missed
+        .map(|(digest, rule)| (digest.unwrap(), rule.unwrap()))
+        .collect();
+    let [of_index, of_amd, of_arm] =
+        [&index, &platforms[0], &platforms[1]].map(std::string::ToString::to_string);
+    let all = [of_index, of_amd, of_arm];
+    let expected: Vec<_> = all.iter().map(|digest| (digest.as_str(), "CSN020")).collect();
+    assert_eq!((ended.code, missed), (1, expected), "{}", ended.data);
+}
+
 #[test]
 fn our_own_provenance_and_buildkits_stand_side_by_side_and_neither_replaces_the_other() {
     let stage = Stage::new();

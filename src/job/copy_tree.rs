@@ -144,7 +144,7 @@ struct Reading<'a, S> {
     store: &'a S,
     place: &'a Place,
     root: &'a Subject,
-    /// Every digest that was asked for.
+    /// Every digest that was added, or is not there.
     done: HashSet<Digest>,
     /// Where each blob is in the tree's list.
     places: HashMap<Digest, u32>,
@@ -173,7 +173,8 @@ impl<S: ReadStore> Reading<'_, S> {
         })
     }
 
-    /// Adds what an index names, as it is read; what is not there is remembered as missing.
+    /// Adds what an index names, as it is read; what is not there is remembered as missing. What one entry names and
+    /// the index does too is added with that entry, before it.
     async fn children(&mut self, entries: Vec<Descriptor>, depth: usize) -> Result<(), Cause> {
         let wanted = self.unseen(entries)?;
         let (store, place) = (self.store, self.place);
@@ -183,10 +184,13 @@ impl<S: ReadStore> Reading<'_, S> {
         });
         let mut read = stream::iter(read).buffered(pool::PER_TARGET);
         while let Some((entry, manifest)) = read.next().await {
+            if self.done.contains(&entry.digest) {
+                continue;
+            }
             match manifest {
                 Ok(manifest) => self.whole(manifest, depth).await?,
                 Err(error) if matches!(error.problem, StoreProblem::Missing(_)) => {
-                    self.tree.sparse.push(entry.digest);
+                    self.is_missing(entry.digest);
                 }
                 Err(error) => return Err(Cause::of(&error)),
             }
@@ -194,11 +198,17 @@ impl<S: ReadStore> Reading<'_, S> {
         Ok(())
     }
 
-    /// Those that were not asked for before, each once.
-    fn unseen(&mut self, entries: Vec<Descriptor>) -> Result<Vec<Descriptor>, Cause> {
-        let mut wanted = entries;
-        wanted.retain(|entry| self.done.insert(entry.digest.clone()));
-        if self.done.len() > limits::COPIED_MANIFESTS {
+    fn is_missing(&mut self, digest: Digest) {
+        self.done.insert(digest.clone());
+        self.tree.sparse.push(digest);
+    }
+
+    /// Those that were not added before, each once. They are not done yet: another of them may name one, and has to
+    /// find it missing to be put behind it.
+    fn unseen(&self, entries: Vec<Descriptor>) -> Result<Vec<Descriptor>, Cause> {
+        let (mut wanted, mut seen) = (entries, HashSet::new());
+        wanted.retain(|entry| !self.done.contains(&entry.digest) && seen.insert(entry.digest.clone()));
+        if self.done.len() + wanted.len() > limits::COPIED_MANIFESTS {
             let found = format!("more than {} manifests", limits::COPIED_MANIFESTS);
             return Err(too_large(self.root, &found));
         }
@@ -228,17 +238,17 @@ impl<S: ReadStore> Reading<'_, S> {
             .map(async |entry| (entry, store.manifest(place, entry).await));
         let mut read = stream::iter(read).buffered(pool::PER_TARGET);
         while let Some((entry, manifest)) = read.next().await {
+            if self.done.contains(&entry.digest) {
+                continue;
+            }
             match manifest {
                 Ok(manifest) if manifest.subject().is_some_and(|own| own.digest == *subject) => {
                     self.whole(manifest, 0).await?;
                 }
-                Ok(manifest) => {
-                    // It may still be somebody else's referrer, or a part of one.
-                    self.done.remove(manifest.digest());
-                    self.tree.strangers += 1;
-                }
+                // It may still be somebody else's referrer, or a part of one.
+                Ok(_) => self.tree.strangers += 1,
                 Err(error) if matches!(error.problem, StoreProblem::Missing(_)) => {
-                    self.tree.sparse.push(entry.digest.clone());
+                    self.is_missing(entry.digest.clone());
                 }
                 Err(error) => return Err(Cause::of(&error)),
             }
@@ -326,5 +336,75 @@ fn too_large(root: &Subject, found: &str) -> Cause {
             limits::COPIED_BYTES
         ),
         hint: Some("copy its platforms one by one, or delete referrers that nobody needs".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::oci::{ImageRef, LayoutPath, MediaType};
+    use crate::edge::layout::Layout;
+
+    /// A manifest in a layout, as an index names it.
+    fn put(layout: &Path, media_type: &MediaType, manifest: &Value) -> Value {
+        let bytes = manifest.to_string().into_bytes();
+        let digest = Digest::of(&bytes);
+        let blobs = layout.join("blobs/sha256");
+        fs::create_dir_all(&blobs).unwrap();
+        fs::write(blobs.join(digest.hex()), &bytes).unwrap();
+        json!({"mediaType": media_type, "digest": digest, "size": bytes.len()})
+    }
+
+    fn index(layout: &Path, entries: &[&Value]) -> Value {
+        let index = json!({"schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": entries});
+        put(layout, &MediaType::OCI_INDEX, &index)
+    }
+
+    /// The tree of an index of these entries, in the order of storing.
+    fn order(layout: &Path, entries: &[&Value]) -> (Tree, Vec<String>) {
+        let root = index(layout, entries);
+        let listed = json!({"schemaVersion": 2, "manifests": [root]});
+        fs::write(layout.join("index.json"), listed.to_string()).unwrap();
+        fs::write(layout.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+        let digest = root["digest"].as_str().unwrap().parse().unwrap();
+        let image = ImageRef::new(Place::Layout(LayoutPath::new(layout)), None, Some(digest));
+        let store = Layout::new();
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        let tree = runtime.block_on(async {
+            let found = store.resolve(&image).await.unwrap();
+            read(&store, &found.subject, found.manifest).await.unwrap()
+        });
+        let order = tree.nodes.iter().map(|node| node.descriptor.digest.to_string());
+        let order = order.collect();
+        (tree, order)
+    }
+
+    #[test]
+    fn what_two_indexes_name_comes_before_both() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let layout = dir.path();
+        let config = put(layout, &MediaType::OCI_CONFIG, &json!({}));
+        let image =
+            json!({"schemaVersion": 2, "mediaType": MediaType::OCI_MANIFEST, "config": config, "layers": []});
+        let image = put(layout, &MediaType::OCI_MANIFEST, &image);
+        let gone = json!({"mediaType": MediaType::OCI_MANIFEST, "digest": Digest::of(b"gone"), "size": 4});
+        let second = index(layout, &[&image, &gone]);
+        let first = index(layout, &[&second, &gone]);
+        let (tree, order) = order(layout, &[&first, &second, &image, &gone, &first]);
+        let names: Vec<&str> = [&image, &second, &first]
+            .iter()
+            .map(|entry| entry["digest"].as_str().unwrap())
+            .collect();
+        assert_eq!(order.get(..3).unwrap(), names);
+        assert_eq!(order.len(), 4);
+        assert_eq!(tree.sparse, [Digest::of(b"gone")]);
+        // Each index waits for what it names.
+        assert_eq!(tree.waves().len(), 4);
     }
 }

@@ -18,6 +18,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         attestation: &ReadyAttestation,
         signature: Option<&ReadySignature>,
     ) -> Result<(), Cause> {
+        let digest = attestation.manifest.digest();
+        self.shared.borrow_mut().keep(place, digest);
         if let Some(signature) = signature {
             let store = self.judge.store;
             match store.push_referrer(place, &signature.manifest).await {

@@ -77,14 +77,16 @@ impl Wish<'_> {
 
     /// Whether this takes the place of another attestation of ours of the same kind. A provenance does where the same
     /// builder speaks in the same form: the word of another, as of an environment that nobody vouches for, replaces
-    /// nothing. So with a summary and its verifier.
+    /// nothing. So with a summary and its verifier. What is lifted replaces nothing: a document of its kind may be one
+    /// that a person gave, and no document says whether it was lifted from this index.
     pub(super) fn replaces(&self, found: &Attested) -> bool {
         match self {
             Self::Provenance(facts) => found.statement().is_some_and(|statement| {
                 statement.builder() == Some(facts.builder.as_str())
                     && statement.build_type() == Some(facts.build_type.as_str())
             }),
-            Self::Document(_) | Self::Lifted(_) => true,
+            Self::Document(_) => true,
+            Self::Lifted(_) => false,
             Self::Summary(summary, _) => found
                 .statement()
                 .is_some_and(|statement| summary.is_by_same(statement)),

@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::attest::ReadyAttestation;
+use super::attest::{ReadyAttestation, Wish};
 use super::judge::Judged;
 use super::observe::ObservedAttestation;
+use super::resolve::Unit;
 use super::run::Run;
 use super::sign::ReadySignature;
 use crate::base::limits;
@@ -14,6 +15,7 @@ use crate::domain::notary::{Envelope, signature_manifest};
 use crate::domain::oci::{Blob, Descriptor, Digest, Manifest, ManifestView, MediaType, Place, Subject};
 use crate::domain::provenance::attestation_manifest;
 use crate::domain::trust::Evidence;
+use crate::domain::trust::attestation::AcceptedAttestation;
 use crate::seams::{Observer, Revocation, Signer, SignerIdentity, WriteStore};
 
 /// Where a referrer stands.
@@ -28,8 +30,8 @@ struct Source {
 pub(super) struct Elsewhere {
     /// Signatures by subject, each with the time it was made.
     signatures: HashMap<Digest, (Source, Timestamp)>,
-    /// Attestations by image and what they are.
-    attestations: HashMap<(Digest, String), Source>,
+    /// Attestations by image and what they are, each with what it says: one image may have several of a kind.
+    attestations: HashMap<(Digest, String), Vec<(Source, AcceptedAttestation)>>,
 }
 
 impl Elsewhere {
@@ -63,7 +65,9 @@ impl Elsewhere {
             manifest: found.descriptor.clone(),
         };
         let key = (image.digest().clone(), what);
-        self.attestations.entry(key).or_insert(source);
+        let accepted = found.outcome.accepted().cloned();
+        let known = self.attestations.entry(key).or_default();
+        known.extend(accepted.map(|accepted| (source, accepted)));
         self.signed(image.place(), &found.signatures, signer);
     }
 
@@ -96,14 +100,19 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         })
     }
 
-    /// Our attestation of an image, as it stands in another place.
+    /// Our attestation of an image that says what is wanted, as it stands in another place.
     pub(super) async fn attestation_elsewhere(
         &self,
-        image: &Subject,
-        what: String,
+        unit: &Unit,
+        names: &[String],
+        wish: Wish<'_>,
     ) -> Option<ReadyAttestation> {
-        let key = (image.digest().clone(), what);
-        let source = self.elsewhere.get()?.attestations.get(&key)?;
+        let image = &unit.subject;
+        let key = (image.digest().clone(), wish.what());
+        let mut known = self.elsewhere.get()?.attestations.get(&key)?.iter();
+        let (source, _) = known.find(|(source, accepted)| {
+            source.place != *image.place() && wish.is_met_by(accepted.attested(), unit, names)
+        })?;
         let manifest = self.manifest_of(source, image).await?;
         let layer = attestation_manifest::document_of(&manifest, image.descriptor()).ok()?;
         let blobs = self.blobs_of(source, &manifest, &layer, limits::STATEMENT_BYTES);

@@ -1,17 +1,21 @@
 //! Lifting what `BuildKit` left unsigned inside an index: which platforms it speaks of, and what it says of each
 //! (docs/decisions/0030-what-is-lifted.md).
 
+use std::collections::HashSet;
+
+use super::attest::Wish;
 use super::pool;
 use super::resolve::Unit;
-use super::run::Looked;
+use super::run::{Looked, Run};
+use super::shared::{Names, names_of};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::{Foreign, quote};
 use crate::base::limits::STATEMENT_BYTES;
-use crate::domain::oci::{Descriptor, ManifestView, Subject};
+use crate::domain::oci::{Descriptor, Digest, ManifestView, Place, Subject};
 use crate::domain::provenance::buildkit::{self, Lifted};
 use crate::domain::provenance::{Kind, Predicate};
 use crate::domain::report::{Finding, Level, Rule};
-use crate::seams::ReadStore;
+use crate::seams::{Observer, ReadStore, Revocation, Signer, WriteStore};
 
 /// Bytes of all the documents about one platform (ours; they are held at once, and real ones are some 100 KB).
 const BYTES: u64 = 4 * STATEMENT_BYTES as u64;
@@ -134,6 +138,50 @@ pub(super) fn give_way<'a>(looked: impl Iterator<Item = &'a mut Looked>, given: 
     }
 }
 
+impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
+    /// Leaves out what is lifted to a platform where another of ours of its kind stands: a person may have given that.
+    /// What this run lifts to the platform, out of whichever index, is none such.
+    pub(super) fn leave_given<'a>(&self, looked: impl Iterator<Item = &'a mut Looked>, names: &Names) {
+        let mut looked: Vec<&mut Looked> = looked.collect();
+        let mut lifted: HashSet<(Place, Digest)> = HashSet::new();
+        for one in &looked {
+            for predicate in &one.lift.predicates {
+                let (place, wish) = (one.unit.subject.place(), Wish::Lifted(predicate));
+                let own = self.own(&one.observed, wish).into_iter();
+                let met = own.filter(|(_, said)| wish.is_met_by(said, &one.unit, names_of(one, names)));
+                lifted.extend(met.map(|(found, _)| (place.clone(), found.descriptor.digest.clone())));
+            }
+        }
+        for one in &mut looked {
+            let predicates = std::mem::take(&mut one.lift.predicates);
+            for predicate in predicates {
+                match self.stands_before(one, &predicate, &lifted, names) {
+                    Some(given) => one.lift.left.push(stands(&predicate, &given)),
+                    None => one.lift.predicates.push(predicate),
+                }
+            }
+        }
+    }
+
+    /// Another of ours of the same kind that was not lifted by this run, unless what is lifted stands beside it already.
+    fn stands_before(
+        &self,
+        looked: &Looked,
+        predicate: &Predicate,
+        lifted: &HashSet<(Place, Digest)>,
+        names: &Names,
+    ) -> Option<Digest> {
+        let (unit, wish) = (&looked.unit, Wish::Lifted(predicate));
+        let names = names_of(looked, names);
+        if self.standing_for(unit, &looked.observed, wish, names).is_some() {
+            return None;
+        }
+        let own = self.own(&looked.observed, wish).into_iter();
+        let mut own = own.map(|(found, _)| (unit.subject.place().clone(), found.descriptor.digest.clone()));
+        own.find(|found| !lifted.contains(found)).map(|(_, found)| found)
+    }
+}
+
 impl Lift {
     /// A word where there was nothing to lift: whoever asked for it believes that there is.
     pub(super) fn missed(&self, image: &Subject, named_at: &str) -> Option<Finding> {
@@ -161,6 +209,14 @@ impl Lift {
             }
         }
     }
+}
+
+fn stands(predicate: &Predicate, given: &Digest) -> String {
+    format!(
+        "leave BuildKit's {}: expected none of ours on the platform, found {} with other words",
+        predicate.choice().name(),
+        given.short()
+    )
 }
 
 fn unknown(predicate_type: &Foreign) -> String {

@@ -36,6 +36,7 @@ mod replace;
 mod resolve;
 mod run;
 mod settings;
+mod shared;
 mod sign;
 mod standing;
 mod stop;

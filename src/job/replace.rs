@@ -32,7 +32,12 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                 .cloned()
                 .partition(|found| found.descriptor.digest == *older);
             let Some(found) = found.first() else { continue };
-            let deleted = match self.needed(found, &others) {
+            let needed = if self.shared.borrow().keeps(place, older) {
+                Some("this run keeps it for another target")
+            } else {
+                self.needed(found, &others)
+            };
+            let deleted = match needed {
                 Some(why) => Err(why.to_owned()),
                 None => self.delete(place, found).await.map_err(|cause| cause.message),
             };

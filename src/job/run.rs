@@ -5,7 +5,6 @@
 //! is its verification.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -21,6 +20,7 @@ use super::observe::{Observed, ObservedAttestation};
 use super::pool;
 use super::progress::Progress;
 use super::resolve::{self, Unit};
+use super::shared::{Names, Shared, names_of};
 use super::sign::Signings;
 use super::standing::Demand;
 use super::summarize::{Summed, WITHHELD};
@@ -31,7 +31,6 @@ use super::{Backends, BuildKit, Images, RunJob, Stop, Surroundings, Target, scop
 use crate::base::failure::Cause;
 use crate::base::foreign::{Foreign, quote};
 use crate::base::time::Timestamp;
-use crate::domain::oci::Digest;
 use crate::domain::plan::{self, Action, Found, FoundAttestation, Step, Wanted};
 use crate::domain::provenance::binding::Binding;
 use crate::domain::report::{Event, Failure, Finding, Rule, RunReport, TargetReport, TargetState, Verdict};
@@ -68,6 +67,7 @@ pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
         stop,
         made: RefCell::default(),
         elsewhere: OnceCell::new(),
+        shared: RefCell::default(),
         build: OnceCell::new(),
         halted: Cell::new(false),
     };
@@ -114,6 +114,8 @@ pub(super) struct Run<'a, S, G, R, O> {
     pub(super) made: RefCell<MadeNow>,
     /// What was found everywhere in the first pass, for the second.
     pub(super) elsewhere: OnceCell<Elsewhere>,
+    /// What no target may take away from another.
+    pub(super) shared: RefCell<Shared>,
     /// The build that is attested, once it is known.
     pub(super) build: OnceCell<Build>,
     /// Whether nothing may be written, since the build could not be vouched for as it must.
@@ -182,12 +184,16 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         self.weigh(account, report);
         self.demand_ties(first.iter().filter_map(First::looked)).await;
         let names = names_by_digest(&first, self.job);
-        let _ = self.elsewhere.set(self.elsewhere(&first, &names));
+        self.leave_given(first.iter_mut().filter_map(First::looked_mut), &names);
+        let looked: Vec<&Looked> = first.iter().filter_map(First::looked).collect();
+        let (elsewhere, shared) = self.survey(&looked, &names);
+        let _ = self.elsewhere.set(elsewhere);
+        self.shared.replace(shared);
         let last = pool::each(first, jobs, async |first| match first {
             First::Ended(ended) => *ended,
             First::Looked(looked) => {
-                let listed = names.get(looked.unit.subject.digest()).map(Vec::as_slice);
-                let mut last = self.act(&looked, listed.unwrap_or_default(), &failed).await;
+                let listed = names_of(&looked, &names);
+                let mut last = self.act(&looked, listed, &failed).await;
                 last.findings
                     .extend(looked.lift.missed(&looked.unit.subject, &looked.named_at));
                 self.closed(looked.index, &open);
@@ -198,27 +204,6 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             last.into_report(report);
         }
         self.tell_unverified(report);
-    }
-
-    /// What stands somewhere and is as good in every other place that holds the same bytes.
-    fn elsewhere(&self, first: &[First], names: &HashMap<Digest, Vec<String>>) -> Elsewhere {
-        let (mut elsewhere, signer) = (Elsewhere::default(), self.signings.identity());
-        for first in first {
-            let First::Looked(looked) = first else { continue };
-            let subject = &looked.unit.subject;
-            if !self.job.resign {
-                elsewhere.signed(subject.place(), &looked.observed.signatures, signer);
-            }
-            let names = names.get(subject.digest()).map(Vec::as_slice);
-            for wish in self.wishes(looked) {
-                let (unit, observed) = (&looked.unit, &looked.observed);
-                let standing = self.standing_for(unit, observed, wish, names.unwrap_or_default());
-                if let Some(found) = standing {
-                    elsewhere.attested((subject, wish.what()), found, signer);
-                }
-            }
-        }
-        elsewhere
     }
 
     /// What is left to do on a target that was looked at; it is done where that is nothing.
@@ -430,6 +415,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             let own = self.own(&looked.observed, wish).into_iter();
             let own = own.filter(|(_, attested)| wish.replaces(attested));
             let own = own.map(|(found, _)| &found.descriptor.digest);
+            let (shared, what) = (self.shared.borrow(), wish.what());
+            let own = own.filter(|digest| shared.frees(&looked.unit.subject, &what, digest));
             FoundAttestation {
                 what: wish.what(),
                 standing: standing.cloned(),
@@ -556,8 +543,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
 
 /// Names under which Statements list a digest: the repository's for a registry, the given or the directory's for a
 /// layout; all of them where several places hold the digest, so that one attestation serves them all.
-fn names_by_digest(first: &[First], job: &RunJob) -> HashMap<Digest, Vec<String>> {
-    let mut names: HashMap<Digest, Vec<String>> = HashMap::new();
+fn names_by_digest(first: &[First], job: &RunJob) -> Names {
+    let mut names = Names::new();
     for first in first {
         let First::Looked(looked) = first else { continue };
         let name = super::subject_name(looked.unit.subject.place(), job.repository.as_ref());

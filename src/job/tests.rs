@@ -832,3 +832,101 @@ fn only_a_referrer_that_our_signer_signed_may_be_deleted() {
         "somebody else's"
     );
 }
+
+/// Puts an index of the demo image's first platform beside it, with this annotation, under a tag.
+fn second_index(world: &World, tag: &str) -> Target {
+    let layout = world.dir.path().join("web");
+    let read = |path: std::path::PathBuf| -> serde_json::Value {
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    };
+    let mut listed = read(layout.join("index.json"));
+    let blob = |digest: &str| {
+        layout
+            .join("blobs/sha256")
+            .join(digest.trim_start_matches("sha256:"))
+    };
+    let first = listed["manifests"][0].clone();
+    let mut index = read(blob(first["digest"].as_str().unwrap()));
+    index["manifests"].as_array_mut().unwrap().truncate(1);
+    index["annotations"] = serde_json::json!({ "of": tag });
+    let bytes = index.to_string().into_bytes();
+    let digest = crate::domain::oci::Digest::of(&bytes);
+    std::fs::write(blob(&digest.to_string()), &bytes).unwrap();
+    let entry = serde_json::json!({"mediaType": first["mediaType"], "digest": digest, "size": bytes.len(),
+        "annotations": {"org.opencontainers.image.ref.name": tag}});
+    listed["manifests"].as_array_mut().unwrap().push(entry);
+    std::fs::write(layout.join("index.json"), listed.to_string()).unwrap();
+    let place = Place::Layout(LayoutPath::new(&layout));
+    let image = crate::domain::oci::ImageRef::new(place, Some(tag.parse().unwrap()), None);
+    Target {
+        named: image.to_string(),
+        tags: image.tag().cloned().into_iter().collect(),
+        image,
+        named_at: "argument 2".to_owned(),
+    }
+}
+
+/// A job that attaches a document to each platform of these images, and signs none of them.
+fn attesting(world: &World, targets: Vec<Target>, document: &str) -> RunJob {
+    let choice = "https://example.com/review/v1=review.json".parse().unwrap();
+    let predicate = crate::domain::provenance::Predicate::read(choice, document.as_bytes()).unwrap();
+    RunJob {
+        command: "attest",
+        targets,
+        recursive: Recursive::Platforms,
+        images: Images::Leave,
+        provenance: Provenance::Off,
+        predicates: vec![predicate],
+        ..world.job()
+    }
+}
+
+/// The accepted attestations of every target, with the target's digest.
+fn attested(report: &RunReport) -> std::collections::BTreeSet<(String, String)> {
+    let of = |target: &TargetReport| {
+        let image = target.digest.as_ref().unwrap().to_string();
+        let all = target.attestations.iter();
+        all.map(|one| (image.clone(), one.digest.to_string()))
+            .collect::<Vec<_>>()
+    };
+    report.targets.iter().flat_map(of).collect()
+}
+
+#[test]
+fn two_targets_that_share_a_platform_leave_each_other_what_they_attached() {
+    let world = World::new();
+    let both = vec![world.target(), second_index(&world, "2.0")];
+    let job = attesting(&world, both.clone(), r#"{"by":"a"}"#);
+    let first = world.run(&job);
+    assert_eq!(first.failures, []);
+    // The platform that both hold has the Statement about each index.
+    let second = world.run(&job);
+    assert_eq!(second.failures, []);
+    let plans = second.targets.iter().flat_map(|target| &target.plan);
+    assert!(
+        plans.clone().all(|line| line.starts_with("keep")),
+        "{:?}",
+        second.targets
+    );
+    let third = world.run(&job);
+    assert_eq!(attested(&second), attested(&third));
+    assert_eq!(attested(&third).len(), 2 + 1 + 2);
+    let told = third.findings.iter();
+    assert!(told.clone().any(|one| one.rule == Rule::AttestationDuplicate));
+
+    // Other words: nobody can say whose older ones they replace where both want some.
+    let other = world.run(&attesting(&world, both, r#"{"by":"b"}"#));
+    assert_eq!(other.failures, []);
+    let (before, after) = (attested(&third), attested(&other));
+    let platform = before
+        .iter()
+        .find(|(image, _)| before.iter().filter(|one| one.0 == *image).count() == 2);
+    let platform = &platform.unwrap().0;
+    let gone: Vec<_> = before.difference(&after).collect();
+    assert_eq!(
+        gone.len(),
+        3,
+        "the two indexes' own, and the platform's that one of them holds"
+    );
+    assert!(gone.iter().all(|(image, _)| image != platform));
+}

@@ -184,8 +184,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         wish: Wish<'_>,
         signs: bool,
     ) -> Result<Option<Early>, Cause> {
-        let subject = &looked.unit.subject;
-        let found = self.attestation_elsewhere(subject, wish.what()).await;
+        let found = self.attestation_elsewhere(&looked.unit, names, wish).await;
         let attestation = match found {
             Some(found) => found,
             None => match self.left_behind(looked, names, wish) {

@@ -529,3 +529,52 @@ fn the_guide_s_commands_do_what_it_says() {
     assert_eq!(got.count(), 2);
     stage.document(&platforms[1], BUILDKIT);
 }
+
+/// An index of one shared platform with a bill of materials of its own by this name, under a tag.
+fn sharing(stage: &Stage, tag: &str) -> Digest {
+    let amd = buildkit::image(&stage.registry, "amd64");
+    let about = amd["digest"].as_str().unwrap().to_owned();
+    let bom = statement(&about, SPDX, &buildkit::spdx(tag));
+    let attestation = buildkit::attestation(&stage.registry, &amd, &[(SPDX, bom)], false);
+    buildkit::index(&stage.registry, tag, &[&amd, &attestation]);
+    buildkit::digest(&amd)
+}
+
+#[test]
+fn what_two_indexes_say_of_one_platform_stands_side_by_side() {
+    let stage = Stage::new();
+    let platform = sharing(&stage, "1.4");
+    assert_eq!(sharing(&stage, "b"), platform);
+    let other = stage.image(":b");
+    stage.lift(0, &[&other]);
+    let first = stage.referrers(&platform, "application/spdx+json");
+    assert_eq!(first.len(), 2);
+    stage.world.ledger().clear();
+    let again = stage.lift(0, &[&other]);
+    assert_eq!(stage.written(), 0, "{:#}", again.report);
+    assert_eq!(stage.referrers(&platform, "application/spdx+json"), first);
+    assert!(rules(&again.report).contains(&"CSN027"), "{:#}", again.report);
+}
+
+#[test]
+fn a_document_that_a_person_gave_earlier_is_not_replaced_by_what_is_lifted() {
+    let stage = Stage::new();
+    let (_, platforms) = buildkit::built(&stage.registry, "1.4", RUN);
+    let given = buildkit::spdx("given").to_string();
+    fs::write(stage.directory.path().join("bom.json"), given).unwrap();
+    let image = stage.image(&format!("@{}", platforms[0]));
+    let ended = stage.call(&["attest", "--allow=**", "--attest=spdx=bom.json", &image]);
+    assert_eq!(ended.code, 0, "{}\n{}", ended.data, ended.words);
+    let ended = stage.lift(0, &[]);
+    let (_, bom) = stage.document(&platforms[0], "application/spdx+json");
+    assert_eq!(bom["name"], "given");
+    stage.document(&platforms[0], BUILDKIT);
+    let plan = strings(&ended.report["targets"][1]["plan"]).concat();
+    assert!(
+        plan.contains("leave BuildKit's spdx: expected none of ours on the platform, found "),
+        "{plan}"
+    );
+    stage.world.ledger().clear();
+    stage.lift(0, &[]);
+    assert_eq!(stage.written(), 0);
+}

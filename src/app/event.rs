@@ -45,6 +45,7 @@ fn skipped(
             repository: target.image.place().to_string(),
             digest: None,
             platforms: Vec::new(),
+            platform: None,
             state: TargetState::Planned,
             plan: vec![format!("nothing: {why}")],
             signatures: Vec::new(),

@@ -59,6 +59,9 @@ pub const REFERRER_PAGES: usize = 20;
 /// Referrers of one manifest above which a warning is due (Kyverno fails above 50).
 pub const REFERRERS_WARNED: usize = 40;
 
+/// Referrers of one manifest above which Kyverno refuses the image (Kyverno, `maxReferrersCount`).
+pub const REFERRERS_ADMITTED: usize = 50;
+
 /// Referrers of one manifest that are read because they may be signatures or attestations (ours; more than any image
 /// has, and few enough to read).
 pub const REFERRERS_READ: usize = 1_000;

@@ -56,14 +56,17 @@ impl Ended {
         self
     }
 
-    /// Puts the unit at the end of the report and points its findings and failures at it.
+    /// Puts the unit at the end of the report and points its findings and failures at it. A finding is about the unit's
+    /// platform where it does not say of which it is.
     pub(super) fn into_report(self, report: &mut RunReport) {
         let index = report.targets.len();
+        let of = self.report.platform.clone();
         report.targets.push(self.report);
         report
             .findings
             .extend(self.findings.into_iter().map(|finding| Finding {
                 target: Some(index),
+                platform: finding.platform.or_else(|| of.clone()),
                 ..finding
             }));
         report

@@ -166,6 +166,7 @@ fn named(target: &Target, state: TargetState) -> TargetReport {
         repository: target.image.place().to_string(),
         digest: target.image.digest().cloned(),
         platforms: Vec::new(),
+        platform: None,
         state,
         plan: Vec::new(),
         signatures: Vec::new(),

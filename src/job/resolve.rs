@@ -101,6 +101,14 @@ impl Unit {
             .extend(platform.map(crate::domain::oci::Platform::name));
         unit
     }
+
+    /// The platform that this is of an index that led to it.
+    pub(super) fn platform(&self) -> Option<&Foreign> {
+        match self.manifest.view() {
+            ManifestView::Image(_) if !self.root => self.platforms.first(),
+            ManifestView::Image(_) | ManifestView::Index(_) => None,
+        }
+    }
 }
 
 /// A manifest and its platforms.

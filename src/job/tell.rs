@@ -12,7 +12,8 @@ use super::standing::{
 use super::tags::Stray;
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::{Foreign, quote};
-use crate::domain::oci::{ArtifactType, Descriptor, Digest, MediaType};
+use crate::base::limits::{REFERRERS_ADMITTED, REFERRERS_WARNED};
+use crate::domain::oci::{ArtifactType, Descriptor, Digest, MediaType, Platform, Subject};
 use crate::domain::provenance::Kind;
 use crate::domain::report::{
     self, AttestationReport, ExpectationReport, Finding, Rule, SignatureReport, TargetReport, TargetState,
@@ -117,6 +118,7 @@ pub(super) fn unsigned_inside(assessed: &mut [Assessment]) {
                 .collect();
             Finding {
                 digest: inside.report.digest.clone(),
+                platform: inside.report.platform.clone(),
                 ..Finding::new(
                     Rule::PlatformUnsigned,
                     format!(
@@ -242,6 +244,7 @@ pub(super) fn bare(unit: &Unit, state: TargetState) -> TargetReport {
         repository: unit.subject.place().to_string(),
         digest: Some(unit.subject.digest().clone()),
         platforms: unit.platforms.clone(),
+        platform: unit.platform().cloned(),
         state,
         plan: Vec::new(),
         signatures: Vec::new(),
@@ -331,16 +334,7 @@ fn remarks(unit: &Unit, observed: &Observed) -> Vec<Finding> {
     let mut remarks = logged(observed);
     remarks.extend(unit.sparse.iter().map(|absent| not_there(unit, absent)));
     remarks.extend(expiring(observed));
-    if observed.referrers > crate::base::limits::REFERRERS_WARNED {
-        let message = format!(
-            "{} referrers hang on {}; admission controllers refuse to read more than 50",
-            observed.referrers, unit.subject
-        );
-        remarks.push(Finding {
-            digest: Some(unit.subject.digest().clone()),
-            ..Finding::new(Rule::TooManyReferrers, message)
-        });
-    }
+    remarks.extend(crowded(&unit.subject, observed.referrers));
     let good = observed
         .signatures
         .iter()
@@ -362,20 +356,41 @@ fn remarks(unit: &Unit, observed: &Observed) -> Vec<Finding> {
     remarks
 }
 
+/// A word where more hangs on an image than is good: a warning while there is room, an error from where admission
+/// controllers refuse the image on.
+fn crowded(subject: &Subject, referrers: usize) -> Option<Finding> {
+    if referrers <= REFERRERS_WARNED {
+        return None;
+    }
+    let level = if referrers <= REFERRERS_ADMITTED {
+        report::Level::Warning
+    } else {
+        report::Level::Error
+    };
+    let message = format!(
+        "{referrers} referrers hang on {subject}; admission controllers refuse to read more than \
+         {REFERRERS_ADMITTED}"
+    );
+    Some(Finding {
+        level,
+        digest: Some(subject.digest().clone()),
+        ..Finding::new(Rule::TooManyReferrers, message)
+    })
+}
+
 /// A warning of what an index names and nobody can sign or judge, since it is not there.
 fn not_there(unit: &Unit, absent: &Descriptor) -> Finding {
-    let platform = absent
-        .platform
-        .as_ref()
-        .map(|platform| platform.name().quote().to_string());
+    let platform = absent.platform.as_ref().map(Platform::name);
+    let name = platform.as_ref().map(|name| name.quote().to_string());
     let message = format!(
         "{} names {} ({}), which is not there, so it is not signed (sparse index)",
         unit.subject,
         absent.digest,
-        platform.unwrap_or_else(|| "no platform".to_owned())
+        name.unwrap_or_else(|| "no platform".to_owned())
     );
     Finding {
         digest: Some(absent.digest.clone()),
+        platform,
         ..Finding::new(Rule::PlatformUnsigned, message)
     }
 }
@@ -721,6 +736,24 @@ fn node(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::oci::{Manifest, Place};
+    use serde_json::json;
+
+    #[test]
+    fn referrers_are_warned_of_above_forty_and_an_error_above_fifty() {
+        let empty =
+            json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": Digest::of(b"{}"), "size": 2});
+        let manifest =
+            json!({"schemaVersion": 2, "mediaType": MediaType::OCI_MANIFEST, "config": empty, "layers": []});
+        let manifest = Manifest::parse(manifest.to_string().into_bytes(), &MediaType::OCI_MANIFEST).unwrap();
+        let subject = Subject::of(Place::Repository("r.example/web".parse().unwrap()), &manifest);
+        let level = |referrers| crowded(&subject, referrers).map(|finding| (finding.rule, finding.level));
+        let told = |level| Some((Rule::TooManyReferrers, level));
+        assert_eq!(level(40), None);
+        assert_eq!(level(41), told(report::Level::Warning));
+        assert_eq!(level(50), told(report::Level::Warning));
+        assert_eq!(level(51), told(report::Level::Error));
+    }
 
     #[test]
     fn the_worst_leads_and_of_equals_the_image() {

@@ -1,5 +1,6 @@
 //! Indexes inside indexes, and attestations inside indexes, by the shipped binary.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -227,6 +228,76 @@ fn a_signed_index_with_an_unsigned_platform_is_told_where_platforms_are_asked_fo
     assert_eq!(code, 1, "{words}");
     assert_eq!(findings(&report, "CSN011").len(), 2, "{report:#}");
     assert_eq!(findings(&report, "CSN001").len(), 2, "{report:#}");
+}
+
+#[test]
+fn findings_of_two_platforms_name_theirs_in_every_form() {
+    let stage = Stage::new();
+    let ((_, amd_entry), (_, arm_entry)) = (stage.image("amd64"), stage.image("arm64"));
+    stage.index("root", &[&amd_entry, &arm_entry]);
+    let (code, _, words) = stage.run(&[]);
+    assert_eq!(code, 0, "{words}");
+    let verify = ["verify", "--recursive=platforms", "--sarif-location=Dockerfile"];
+    for (args, print) in [
+        (&verify[..2], "primaryLocationLineHash"),
+        (&verify, "countersign/v1"),
+    ] {
+        let mut command = stage.call(args);
+        let (code, report, words) = stage.ended(command.env("GITLAB_CI", "true"));
+        assert_eq!(code, 1, "{words}");
+        let findings = report["findings"].as_array().unwrap();
+        for rule in ["CSN001", "CSN011"] {
+            let of_rule = findings.iter().filter(|finding| finding["rule"] == rule);
+            let mut named: Vec<_> = of_rule.map(|finding| finding["platform"].as_str()).collect();
+            named.sort_unstable();
+            assert_eq!(
+                named,
+                [Some("linux/amd64"), Some("linux/arm64")],
+                "{rule}: {report:#}"
+            );
+        }
+        let read = |name: &str| {
+            let file = stage.directory.path().join("countersign-report").join(name);
+            fs::read_to_string(file).unwrap()
+        };
+        let sarif: Value = serde_json::from_str(&read("results.sarif")).unwrap();
+        let results = sarif["runs"][0]["results"].as_array().unwrap();
+        let prints: BTreeSet<_> = results
+            .iter()
+            .map(|result| {
+                let print = result["partialFingerprints"][print].as_str().unwrap();
+                print
+                    .strip_suffix(":1")
+                    .expect("counted only where nothing else tells them apart")
+            })
+            .collect();
+        assert_eq!((prints.len(), results.len()), (5, 5), "{sarif:#}");
+        let quality: Value = serde_json::from_str(&read("codequality.json")).unwrap();
+        let [junit, summary] = ["junit.xml", "summary.md"].map(read);
+        for platform in ["linux/amd64", "linux/arm64"] {
+            let names_it = |result: &&Value| {
+                let message = result["message"]["text"].as_str().unwrap();
+                let logical = &result["locations"][0]["logicalLocations"][0];
+                let named = format!("web ({platform})");
+                message.contains(&format!(" Platform: {platform}.")) && logical["name"] == named
+            };
+            assert_eq!(results.iter().filter(names_it).count(), 2, "{sarif:#}");
+            let named = format!(" ({platform}): ");
+            let issues = quality.as_array().unwrap().iter();
+            let issues = issues.filter(|issue| issue["description"].as_str().unwrap().contains(&named));
+            assert_eq!(issues.count(), 2, "{quality:#}");
+            assert_eq!(
+                junit.matches(&format!("; platform: {platform};")).count(),
+                3,
+                "{junit}"
+            );
+            assert!(
+                summary.contains(&format!("- Platform: `{platform}`")),
+                "{summary}"
+            );
+            assert!(summary.contains(&format!("(`{platform}`): ")), "{summary}");
+        }
+    }
 }
 
 #[test]

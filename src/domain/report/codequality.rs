@@ -19,9 +19,11 @@ pub fn render(report: &RunReport, pinned: Option<&Location>) -> String {
 
 fn issue(report: &RunReport, placed: &Placed<'_>) -> Json {
     let finding = placed.finding;
+    let platform = finding.platform.as_ref();
+    let platform = platform.map_or_else(String::new, |name| format!(" ({})", plain(name.raw())));
     let image = report
         .image(finding.target)
-        .map(|image| format!("{}: ", plain(image)));
+        .map(|image| format!("{}{platform}: ", plain(image)));
     let lines = Json::map([("begin", u64::from(placed.line).into())]);
     Json::map([
         (

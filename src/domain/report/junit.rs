@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use super::escape::xml;
 use super::{AttestationReport, Finding, Level, RunReport, SignatureReport, TargetReport, TargetState};
+use crate::base::foreign::Foreign;
 
 /// The report as XML: errors fail their case, failures are errors of theirs, warnings and notes are output of a case
 /// that passes, and a plan is skipped.
@@ -200,6 +201,7 @@ fn finding_case(finding: &Finding) -> Case {
     let found = finding.found.as_ref().map(|found| found.quote().to_string());
     let fix = finding.fix.as_deref().unwrap_or(finding.rule.fix());
     for (name, value) in [
+        ("platform", finding.platform.as_ref().map(Foreign::raw)),
         ("expected", finding.expected.as_deref()),
         ("found", found.as_deref()),
         ("what to do", Some(fix)),

@@ -249,8 +249,10 @@ pub struct TargetReport {
     pub repository: String,
     /// Its digest; none where it could not be resolved.
     pub digest: Option<Digest>,
-    /// The platforms of an index.
+    /// The platforms of an index, or the platform of a manifest inside one.
     pub platforms: Vec<Foreign>,
+    /// The platform that it is of an index that led to it, which its findings name; none for what was named itself.
+    pub platform: Option<Foreign>,
     /// How far it came.
     pub state: TargetState,
     /// The plan's lines: what was to be done and why, or why nothing was.

@@ -107,6 +107,7 @@ fn target(state: TargetState, made_now: bool) -> TargetReport {
         repository: "111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/web".to_owned(),
         digest: Some(digest("image")),
         platforms: vec![Foreign::new("linux/amd64"), Foreign::new("linux/arm64/v8")],
+        platform: None,
         state,
         plan: vec![],
         signatures: vec![signature("signature", made_now)],
@@ -212,6 +213,7 @@ fn rejected() -> RunReport {
         repository: "registry.example.com/team/api".to_owned(),
         digest: Some(digest("api")),
         platforms: vec![],
+        platform: None,
         state: TargetState::Rejected,
         plan: vec![],
         signatures: vec![refused],
@@ -424,6 +426,23 @@ fn rendering_twice_gives_the_same_bytes() {
         let paths = paths("out");
         assert_eq!(every_form(&report, &paths), every_form(&report.clone(), &paths));
     }
+}
+
+#[test]
+fn the_text_names_a_findings_platform() {
+    let mut report = rejected();
+    for finding in &mut report.findings {
+        finding.platform = Some(Foreign::new("linux/arm64"));
+    }
+    let text = text::render(
+        &report,
+        text::Style {
+            color: false,
+            width: 80,
+        },
+    );
+    let named = text.matches("\n  platform: linux/arm64\n").count();
+    assert_eq!(named, report.findings.len(), "{text}");
 }
 
 #[test]

@@ -267,8 +267,10 @@ fn words(report: &RunReport, finding: &Finding) -> String {
         .found
         .as_ref()
         .map(|found| text(&found.quote().to_string()));
+    let platform = finding.platform.as_ref().map(|platform| text(platform.raw()));
     let parts = [
         ("Image", image),
+        ("Platform", platform),
         ("Digest", digest),
         ("Expected", finding.expected.as_deref().map(text)),
         ("Found", found),
@@ -303,8 +305,11 @@ fn logical(report: &RunReport, finding: &Finding) -> Json {
         .as_ref()
         .or(target.digest.as_ref())
         .map(|digest| format!("@{digest}"));
+    let platform = finding.platform.as_ref();
+    let platform = platform.map_or_else(String::new, |name| format!(" ({})", text(name.raw())));
+    let path = text(&repository_path(&target.repository));
     Json::list([Json::map([
-        ("name", text(&repository_path(&target.repository)).into()),
+        ("name", format!("{path}{platform}").into()),
         (
             "fullyQualifiedName",
             text(&format!("{}{}", target.repository, digest.unwrap_or_default())).into(),

@@ -260,7 +260,9 @@ fn rejection(report: &RunReport, finding: &Finding) -> String {
 fn evidence(finding: &Finding) -> String {
     let digest = finding.digest.as_ref().map(|digest| code(&digest.to_string()));
     let found = finding.found.as_ref().map(|found| code(found.raw()));
+    let platform = finding.platform.as_ref().map(|platform| code(platform.raw()));
     let parts = [
+        ("Platform", platform),
         ("Digest", digest),
         ("Expected", finding.expected.as_deref().map(expected)),
         ("Found", found),
@@ -358,8 +360,10 @@ fn remark(report: &RunReport, finding: &Finding) -> String {
     let about = report
         .image(finding.target)
         .map(|image| format!(" {}", code(image)));
+    let platform = finding.platform.as_ref();
+    let platform = platform.map_or_else(String::new, |name| format!(" ({})", code(name.raw())));
     format!(
-        "- {} [{}]({}) {}{}: {}\n",
+        "- {} [{}]({}) {}{}{platform}: {}\n",
         finding.level,
         finding.rule.id(),
         finding.rule.help_uri(),

@@ -326,8 +326,10 @@ fn finding_text(report: &RunReport, finding: &Finding, style: Style) -> String {
         .found
         .as_ref()
         .map(|found| plain(&found.quote().to_string()));
+    let platform = finding.platform.as_ref().map(|platform| plain(platform.raw()));
     let parts = [
         ("image", report.image(finding.target).map(plain)),
+        ("platform", platform),
         ("digest", digest),
         ("expected", finding.expected.as_deref().map(plain)),
         ("found", found),

@@ -291,7 +291,9 @@ pub(super) fn annotations(report: &RunReport, place: Option<&Location>) -> Vec<S
         )
     });
     let findings = report.gravest_first().into_iter().map(|finding| {
-        let title = format!("{} {}", finding.rule.id(), finding.rule.name());
+        let platform = finding.platform.as_ref();
+        let platform = platform.map_or_else(String::new, |name| format!(" ({})", name.quote()));
+        let title = format!("{} {}{platform}", finding.rule.id(), finding.rule.name());
         let fix = finding.fix.as_ref().map(|fix| format!(" (fix: {fix})"));
         (
             finding.level,

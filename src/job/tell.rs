@@ -46,7 +46,12 @@ pub(super) fn assess(unit: &Unit, observed: &Observed, demand: Demand, made: &Ma
     };
     // Where a policy says to skip, nothing was accepted, and what is expected is not there.
     let image = unit.subject.digest();
-    let missed = observed.held.iter().flat_map(|held| &held.shortfalls);
+    let held = observed.held.iter().cloned();
+    let held: Vec<Held> = match observed.unread {
+        0 => held.collect(),
+        _ => held.map(Held::with_unread).collect(),
+    };
+    let missed = held.iter().flat_map(|held| &held.shortfalls);
     obstacles.extend(missed.map(|short| unmet(short, image, observed.unread)));
     // A digest whose tags point elsewhere is judged all the same, and is not what was named.
     obstacles.extend(unit.strays.iter().map(Stray::obstacle));
@@ -78,7 +83,7 @@ pub(super) fn assess(unit: &Unit, observed: &Observed, demand: Demand, made: &Ma
             .iter()
             .map(|found| attestation(found, observed.judged, made))
             .collect(),
-        expectations: observed.held.iter().map(expectation).collect(),
+        expectations: held.iter().map(expectation).collect(),
         tree: Some(tree(unit, observed)),
         ..bare(unit, state)
     };

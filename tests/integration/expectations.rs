@@ -497,4 +497,16 @@ fn a_thousand_pieces_of_junk_listed_first_hide_nothing_that_was_expected() {
         ran.stdout
     );
     assert_eq!(scratch.report()["targets"][0]["state"], "failed");
+    // Nor does anybody say that none is there, where one that is would have to meet the rest.
+    let optional = "attestations: [{type: 'https://example.com/review/v1', required: false, max-age: 1h}]";
+    let ran = scratch.expecting(3, optional);
+    assert!(
+        ran.stdout.contains("among those that were read; 2 more were not"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(
+        scratch.report()["targets"][0]["expectations"][0]["verdict"],
+        "missed"
+    );
 }

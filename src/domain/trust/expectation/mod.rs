@@ -178,6 +178,22 @@ pub struct Shortfall {
     pub about: Option<Digest>,
 }
 
+impl Shortfall {
+    /// No accepted attestation of a type is there.
+    fn missing(wanted: &Wanted) -> Self {
+        Self {
+            lack: Lack::Missing,
+            message: format!("no accepted attestation of the type {} is there", wanted.words()),
+            expected: match wanted {
+                Wanted::Kind(kind) => format!("an accepted attestation of {}", kind.predicate_type()),
+                Wanted::Type(uri) => format!("an accepted attestation of {}", quote(uri)),
+            },
+            found: None,
+            about: None,
+        }
+    }
+}
+
 /// How one expectation fared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
@@ -190,6 +206,18 @@ pub struct Held {
     pub met_by: Option<Digest>,
     /// What is not met; empty where nothing is.
     pub shortfalls: Vec<Shortfall>,
+}
+
+impl Held {
+    /// The same where some of what hangs on the image was not read. An attestation that need not be there may be one of
+    /// those, and then it has to meet the rest: that none was found says nothing.
+    #[must_use]
+    pub fn with_unread(mut self) -> Self {
+        if self.met_by.is_none() && self.shortfalls.is_empty() {
+            self.shortfalls.push(Shortfall::missing(&self.wanted));
+        }
+        self
+    }
 }
 
 /// Holds expectations against the accepted attestations of one image, each with the digest of its manifest.
@@ -225,7 +253,7 @@ fn held(expectation: &Expectation, accepted: &[(&Digest, &AcceptedAttestation)],
             let met_by = lacks.is_empty().then(|| digest.clone());
             (lacks, met_by)
         }
-        None if expectation.required => (vec![missing(&expectation.wanted)], None),
+        None if expectation.required => (vec![Shortfall::missing(&expectation.wanted)], None),
         None => (Vec::new(), None),
     };
     Held {
@@ -233,19 +261,6 @@ fn held(expectation: &Expectation, accepted: &[(&Digest, &AcceptedAttestation)],
         required: expectation.required,
         met_by,
         shortfalls,
-    }
-}
-
-fn missing(wanted: &Wanted) -> Shortfall {
-    Shortfall {
-        lack: Lack::Missing,
-        message: format!("no accepted attestation of the type {} is there", wanted.words()),
-        expected: match wanted {
-            Wanted::Kind(kind) => format!("an accepted attestation of {}", kind.predicate_type()),
-            Wanted::Type(uri) => format!("an accepted attestation of {}", quote(uri)),
-        },
-        found: None,
-        about: None,
     }
 }
 

@@ -61,8 +61,8 @@ impl Wish<'_> {
     /// The document about a unit, with everything that says what it is.
     fn attachment(&self, unit: &Unit, names: &[String]) -> Attachment {
         let entries = match self {
-            Self::Provenance(_) | Self::Document(_) | Self::Summary(..) => entries(unit, names),
-            Self::Lifted(_) => named(std::iter::once(unit.subject.digest()), names),
+            Self::Provenance(_) | Self::Document(_) => entries(unit, names),
+            Self::Lifted(_) | Self::Summary(..) => alone(unit, names),
         };
         match self {
             Self::Provenance(facts) => {
@@ -102,7 +102,7 @@ impl Wish<'_> {
                 statement.is_some_and(|statement| statement.claims_same(&entries, facts))
             }
             Self::Summary(summary, _) => {
-                let entries = entries(unit, names);
+                let entries = alone(unit, names);
                 let statement = found.statement();
                 statement.is_some_and(|statement| summary.is_said_by(statement, &entries))
             }
@@ -127,10 +127,15 @@ pub(super) struct ReadyAttestation {
     pub(super) blobs: Vec<Blob>,
 }
 
-/// The entries that every Statement about an image carries: the image by each of its names, then what it holds for
-/// each platform.
+/// The entries that a Statement about an image and all that it holds carries: the image by each of its names, then what
+/// it holds for each platform.
 fn entries(unit: &Unit, names: &[String]) -> Vec<(String, Digest)> {
     named(unit.about.iter(), names)
+}
+
+/// The entries of what speaks of one manifest and of nothing inside it: a summary names what was judged.
+fn alone(unit: &Unit, names: &[String]) -> Vec<(String, Digest)> {
+    named(std::iter::once(unit.subject.digest()), names)
 }
 
 fn named<'a>(digests: impl Iterator<Item = &'a Digest>, names: &[String]) -> Vec<(String, Digest)> {

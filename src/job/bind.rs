@@ -69,7 +69,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     }
 
     /// Why an image is refused, where a tie is demanded and none was found.
-    fn refusal(&self, looked: &Looked) -> Option<Cause> {
+    pub(super) fn refusal(&self, looked: &Looked) -> Option<Cause> {
         if self.job.unbound == Unbound::Tell || !looked.unit.root || self.build.get().is_none() {
             return None;
         }

@@ -23,11 +23,11 @@ use super::resolve::{self, Unit};
 use super::shared::{Names, Shared, names_of};
 use super::sign::Signings;
 use super::standing::Demand;
-use super::summarize::{Summed, WITHHELD};
+use super::summarize::Summed;
 use super::tags::{self, Stray};
 use super::tell::{self, Assessment, MadeNow};
 use super::write::Written;
-use super::{Backends, BuildKit, Images, RunJob, Stop, Surroundings, Target, scope};
+use super::{Backends, BuildKit, Images, RunJob, Stop, Surroundings, Target, scope, summarize};
 use crate::base::failure::Cause;
 use crate::base::foreign::{Foreign, quote};
 use crate::base::time::Timestamp;
@@ -196,6 +196,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                 let mut last = self.act(&looked, listed, &failed).await;
                 last.findings
                     .extend(looked.lift.missed(&looked.unit.subject, &looked.named_at));
+                self.tell_older_summary(&looked, &mut last);
                 self.closed(looked.index, &open);
                 last
             }
@@ -310,9 +311,11 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     }
 
     async fn act(&self, looked: &Looked, names: &[String], failed: &Cell<bool>) -> Ended {
-        let actions = self.plan(looked, names);
-        let plan = actions.iter().map(Action::explain);
-        let plan: Vec<String> = plan.chain(looked.lift.left.iter().cloned()).collect();
+        let actions = self.plan(looked, names).into_iter();
+        let (of_summary, actions): (Vec<_>, Vec<_>) = actions.partition(|action| self.is_of_summary(action));
+        let steps = actions.iter().map(Action::explain);
+        let steps: Vec<String> = steps.chain(looked.lift.left.iter().cloned()).collect();
+        let plan = [&steps[..], &self.foretold(looked, &actions, &of_summary)].concat();
         if let Some(refused) = self.refused(looked, &plan) {
             return refused;
         }
@@ -330,8 +333,6 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             return Ended::bare(report, None);
         }
         let progress = Progress::new(self.observer, looked.index);
-        let mut actions = actions;
-        actions.retain(|action| !self.is_of_summary(action));
         let work = async {
             let (mut observed, moved) = if actions.iter().any(Action::writes) {
                 let written = self.write(looked, &actions, names, &progress);
@@ -345,13 +346,16 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             } else {
                 (looked.observed.clone(), self.moved(looked).await?)
             };
-            let (mut notes, mut withheld) = (Vec::new(), None);
+            let (mut notes, mut withheld) = (Vec::new(), true);
             if self.assess(looked, &observed).failure.is_none() && moved.is_empty() {
                 notes = self.replace(looked, &actions, &mut observed).await;
                 let told = self.sum_up(looked, names, (&actions, &notes), &mut observed, &progress);
                 match Box::pin(told).await? {
-                    Summed::Done(told) => notes.extend(told),
-                    Summed::Withheld => withheld = Some(WITHHELD.to_owned()),
+                    Summed::Done(told) => {
+                        notes.extend(told);
+                        withheld = false;
+                    }
+                    Summed::Withheld => {}
                 }
             }
             Ok((observed, moved, notes, withheld))
@@ -361,7 +365,11 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             .await
         {
             Ok((observed, moved, notes, withheld)) => {
-                let plan = plan.into_iter().chain(withheld).collect();
+                let plan = if withheld {
+                    [steps, summarize::withheld(&of_summary)].concat()
+                } else {
+                    plan
+                };
                 let mut last = self.conclude(looked, &observed, moved, plan, &progress);
                 last.findings.extend(notes.into_iter().map(|note| Finding {
                     named_at: Some(looked.named_at.clone()),
@@ -492,6 +500,12 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         tell::assess(&looked.unit, observed, self.demand(looked), &self.made.borrow())
     }
 
+    /// What nobody signed and hangs beside what this run attaches.
+    pub(super) fn unsigned_beside(&self, looked: &Looked, observed: &Observed) -> Vec<Finding> {
+        let kinds: Vec<_> = self.wishes(looked).iter().map(Wish::artifact_type).collect();
+        tell::unsigned_beside(&observed.attestations, &kinds)
+    }
+
     /// What has to stand in the end.
     fn demand(&self, looked: &Looked) -> Demand {
         Demand::Written {
@@ -520,8 +534,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             findings.push(finding);
             failures.push(progress.failure(cause));
         }
-        let kinds: Vec<_> = self.wishes(looked).iter().map(Wish::artifact_type).collect();
-        findings.extend(tell::unsigned_beside(&observed.attestations, &kinds));
+        findings.extend(self.unsigned_beside(looked, observed));
         let wrote = report.signatures.iter().any(|signature| signature.made_now)
             || report.attestations.iter().any(|attestation| attestation.made_now);
         report.plan = plan;

@@ -8,16 +8,19 @@ use std::fmt::Write as _;
 
 use super::attest::{self, Wish};
 use super::build::Build;
+use super::ended::Ended;
 use super::judge::Judged;
 use super::observe::{Observed, ObservedAttestation};
 use super::progress::Progress;
 use super::run::{Looked, Run, local_signer};
 use super::{Unbound, scope};
 use crate::base::failure::Cause;
+use crate::base::foreign::Foreign;
+use crate::base::limits::REFERRERS_WARNED;
 use crate::domain::oci::{Digest, Place, Repository};
 use crate::domain::plan::{Action, Step};
 use crate::domain::provenance::{BuildLevel, Input, Kind, Summary, supported_by_document};
-use crate::domain::report::{Checked, Finding, Level};
+use crate::domain::report::{Checked, Finding, Level, Rule, TargetState};
 use crate::domain::trust::expectation::Expectations;
 use crate::domain::trust::{Applicable, JudgedBy};
 use crate::seams::{Observer, Revocation, Signer, SignerIdentity, WriteStore};
@@ -35,7 +38,12 @@ const VERIFIED: &str =
     "https://github.com/countersign/countersign/blob/vsa-v1/docs/verification-summary.md#verified";
 
 /// What the plan says of a summary that was planned and is not made after all.
-pub(super) const WITHHELD: &str = "no vsa: a finding fails this run, and a run that says no sums nothing up";
+const WITHHELD: &str = "no new vsa: this run says no, and a run that says no sums nothing up";
+
+/// What the plan says in the place of what was planned for a summary; nothing where nothing was.
+pub(super) fn withheld(planned: &[Action]) -> Vec<String> {
+    planned.first().map(|_| WITHHELD.to_owned()).into_iter().collect()
+}
 
 /// What became of a summary.
 pub(super) enum Summed {
@@ -89,15 +97,20 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         };
         let resource = resource(place, repository);
         Some(Summary {
-            verifier: match self.signings.identity() {
-                SignerIdentity::LocalKey(_) => LOCAL_KEY.to_owned(),
-                SignerIdentity::Profile(profile) => profile.to_string(),
-            },
+            verifier: self.verifier(),
             policy: (sort.to_owned(), judged_by.digest()),
             inputs: self.inputs(looked, observed, names, &resource),
             level: self.level(looked, observed, names),
             resource,
         })
+    }
+
+    /// Who verifies, by the signer.
+    fn verifier(&self) -> String {
+        match self.signings.identity() {
+            SignerIdentity::LocalKey(_) => LOCAL_KEY.to_owned(),
+            SignerIdentity::Profile(profile) => profile.to_string(),
+        }
     }
 
     /// The build level that the run's own evidence supports and the provenance, as it was read back, does too; none
@@ -153,14 +166,16 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let Some(summary) = self.summary(looked, observed, names) else {
             return Ok(Summed::Done(Vec::new()));
         };
-        if self.says_no(looked, observed, actions, notes) {
-            return Ok(Summed::Withheld);
-        }
         let verified = self.judge.clock.now().whole();
         let wish = Wish::Summary(&summary, verified);
         let unit = &looked.unit;
         let standing = self.standing_for(unit, observed, wish, names);
         let standing = standing.map(|found| found.descriptor.digest.clone());
+        let noted = notes.iter().map(|note| note.level);
+        let noted = noted.chain(self.brought(observed, wish, standing.is_none()));
+        if self.says_no(looked, observed, actions, noted) {
+            return Ok(Summed::Withheld);
+        }
         let standing = if let Some(standing) = standing {
             standing
         } else {
@@ -189,8 +204,69 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         Ok(Summed::Done(self.replace(looked, &older, observed).await))
     }
 
+    /// What the plan says of the summary: that there is no new one, where the run is known to say no.
+    pub(super) fn foretold(&self, looked: &Looked, actions: &[Action], planned: &[Action]) -> Vec<String> {
+        let settled = !actions.iter().any(Action::writes);
+        let no = || settled && self.says_no(looked, &looked.observed, actions, std::iter::empty());
+        if self.refusal(looked).is_some() || no() {
+            withheld(planned)
+        } else {
+            planned.iter().map(Action::explain).collect()
+        }
+    }
+
+    /// Warns where this run does not say yes of a manifest of which a summary of ours goes on saying PASSED: a gate that
+    /// does not ask how old it is takes it.
+    pub(super) fn tell_older_summary(&self, looked: &Looked, last: &mut Ended) {
+        let (Some(summary), report) = (&self.job.summary, &last.report) else {
+            return;
+        };
+        let undone = [TargetState::Planned, TargetState::NotStarted].contains(&report.state);
+        let mut levels = last.findings.iter().map(|finding| finding.level);
+        let says_no = !last.failures.is_empty()
+            || report.plan.iter().any(|line| line == WITHHELD)
+            || levels.any(|level| summary.fail_on.catches(level));
+        if undone || !says_no {
+            return;
+        }
+        let verifier = self.verifier();
+        let passed = looked.observed.attestations.iter().filter(|found| {
+            let accepted = found.outcome.accepted();
+            let ours = accepted.filter(|accepted| self.signings.identity().made(accepted.signature()));
+            let statement = ours.and_then(|accepted| accepted.attested().statement());
+            statement.is_some_and(|statement| Summary::is_passed_by(&verifier, statement))
+        });
+        // A report that holds no tree is about an image that was not read again.
+        let listed = |digest: &Digest| report.attestations.iter().any(|listed| listed.digest == *digest);
+        let passed = passed.map(|found| &found.descriptor.digest);
+        let older = passed.filter(|digest| report.tree.is_none() || listed(digest));
+        let made = report.attestations.iter().filter(|listed| listed.made_now);
+        let made = made.filter(|listed| listed.kind == Some(Kind::Vsa.name()));
+        let all = older.chain(made.map(|listed| &listed.digest));
+        let told: Vec<Finding> = all.map(|digest| still_passed(digest, &looked.named_at)).collect();
+        last.findings.extend(told);
+    }
+
+    /// The levels of what is going to be told of a summary that is attached now.
+    fn brought(&self, observed: &Observed, wish: Wish<'_>, attaches: bool) -> Vec<Level> {
+        let own = self.own(observed, wish);
+        let (older, beside): (Vec<_>, Vec<_>) =
+            own.into_iter().partition(|(_, attested)| wish.replaces(attested));
+        let referrers = observed.referrers.saturating_sub(older.len()).saturating_add(1);
+        let crowded = referrers > REFERRERS_WARNED;
+        let crowded = crowded.then_some(Rule::TooManyReferrers.level());
+        let doubled = (!beside.is_empty()).then_some(Rule::AttestationDuplicate.level());
+        crowded.into_iter().chain(doubled).filter(|_| attaches).collect()
+    }
+
     /// Whether the run is going to say no of this image, or of everything.
-    fn says_no(&self, looked: &Looked, observed: &Observed, actions: &[Action], notes: &[Finding]) -> bool {
+    fn says_no(
+        &self,
+        looked: &Looked,
+        observed: &Observed,
+        actions: &[Action],
+        noted: impl IntoIterator<Item = Level>,
+    ) -> bool {
         let Some(summary) = &self.job.summary else {
             return true;
         };
@@ -204,13 +280,29 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let told = told
             .chain(unverified)
             .chain(local_signer(self.job, self.signings.identity()));
-        let of_image = assessed.findings.iter().chain(notes).map(|finding| finding.level);
-        let levels: Vec<Level> = told
+        let told = told
             .chain(self.untied(looked))
-            .map(|finding| finding.level)
-            .collect();
-        let mut levels = levels.iter().chain(&summary.found).copied().chain(of_image);
+            .chain(assessed.findings)
+            .chain(self.unsigned_beside(looked, observed))
+            .chain(looked.lift.missed(&looked.unit.subject, &looked.named_at))
+            .map(|finding| finding.level);
+        let mut levels = told.chain(summary.found.iter().copied()).chain(noted);
         assessed.failure.is_some() || levels.any(|level| summary.fail_on.catches(level))
+    }
+}
+
+fn still_passed(digest: &Digest, named_at: &str) -> Finding {
+    Finding {
+        level: Level::Warning,
+        digest: Some(digest.clone()),
+        named_at: Some(named_at.to_owned()),
+        expected: Some("no summary of ours, since this run does not accept the image".to_owned()),
+        found: Some(Foreign::new("PASSED")),
+        fix: Some("give the gate a max-age, or delete this summary and its signature".to_owned()),
+        ..Finding::new(
+            Rule::AttestationTooOld,
+            format!("an older summary still says PASSED, and this run does not: {digest}"),
+        )
     }
 }
 

@@ -88,10 +88,10 @@ fn what_was_verified_is_summed_up_signed_and_kept_the_next_time() {
         layout.referrer(&image, NOTARY),
         layout.referrer(&provenance, NOTARY),
     ];
-    // The same subjects as the provenance, and what the verdict rests on: no more and no less.
+    // What was judged, without the platforms inside it, and what the verdict rests on: no more and no less.
     assert_eq!(
         statement["subject"],
-        layout.json(&layout.layer(&provenance))["subject"]
+        json!([{"name": "demo", "digest": {"sha256": image}}])
     );
     let predicate = &statement["predicate"];
     let inputs = predicate["inputAttestations"].as_array().unwrap();
@@ -242,11 +242,108 @@ fn a_run_that_says_no_attaches_none_and_a_plan_stays_a_plan() {
     };
     assert_eq!((noted("--fail-on=note"), scratch.summaries()), (Some(1), 0));
     assert!(
-        scratch.plan().iter().any(|line| line.starts_with("no vsa: ")),
+        scratch.plan().iter().any(|line| line.starts_with("no new vsa: ")),
         "{:?}",
         scratch.plan()
     );
     assert_eq!((noted("--fail-on=warning"), scratch.summaries()), (Some(0), 1));
+}
+
+#[test]
+fn a_summary_says_nothing_of_platforms_that_the_same_run_rejects() {
+    let scratch = unsigned();
+    fs::write(scratch.path("expect.yml"), "attestations: [{type: provenance}]").unwrap();
+    scratch.sum_up(1, &["--recursive=platforms", "--expect=expect.yml"]);
+    let report = scratch.report();
+    let targets = report["targets"].as_array().unwrap();
+    let states: Vec<&Value> = targets.iter().map(|target| &target["state"]).collect();
+    assert_eq!(states[0], "signed");
+    assert!(
+        states.len() > 1 && states[1..].iter().all(|state| **state == "rejected"),
+        "{states:?}"
+    );
+    let (_, statement) = scratch.summary();
+    let about: Vec<&str> = statement["subject"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(digest_of)
+        .collect();
+    assert_eq!(about, [scratch.layout().image()]);
+    // The gate takes it for the image, and for nothing inside it.
+    fs::write(scratch.path("gate.yml"), "attestations: [{type: vsa}]").unwrap();
+    scratch.verify(0, DEMO, &["--expect=gate.yml"]);
+    scratch.verify(1, DEMO, &["--expect=gate.yml", "--recursive=platforms"]);
+}
+
+#[test]
+fn what_is_told_of_the_image_in_the_end_is_weighed_before_the_summary_is_signed() {
+    let scratch = unsigned();
+    let bom = r#"{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","name":"web","dataLicense":"CC0-1.0","documentNamespace":"https://example.com/web","creationInfo":{"created":"2026-01-01T00:00:00Z","creators":["Tool: x"]}}"#;
+    fs::write(scratch.path("bom.json"), bom).unwrap();
+    let mut layout = scratch.layout();
+    let image = layout.image();
+    let unsigned = layout.attach(
+        &image,
+        "application/spdx+json",
+        "application/spdx+json",
+        bom.as_bytes(),
+    );
+    layout.write(&scratch.path("demo"), None, &scratch.path("demo"));
+    scratch.sum_up(1, &["--attest=spdx=bom.json", "--fail-on=warning"]);
+    assert_eq!(
+        (scratch.findings(), scratch.summaries()),
+        (vec!["warning CSN021".to_owned()], 0),
+        "{unsigned}"
+    );
+    scratch.sum_up(1, &["--lift-buildkit", "--fail-on=note"]);
+    assert_eq!(
+        (scratch.findings(), scratch.summaries()),
+        (vec!["note CSN020".to_owned()], 0)
+    );
+    scratch.sum_up(0, &["--lift-buildkit", "--fail-on=warning"]);
+    assert_eq!(scratch.summaries(), 1);
+}
+
+#[test]
+fn an_older_summary_is_named_where_the_run_says_no() {
+    let scratch = unsigned();
+    scratch.sum_up(0, &[]);
+    let (older, _) = scratch.summary();
+    let before = snapshot(&scratch.path("demo"));
+    let named = || {
+        let (report, plan) = (scratch.report(), scratch.plan());
+        assert!(
+            plan.iter().any(|line| line.starts_with("no new vsa: "))
+                && !plan.iter().any(|line| line.starts_with("keep the vsa")),
+            "{plan:?}"
+        );
+        let findings = report["findings"].as_array().unwrap().iter();
+        let mut named = findings.filter(|finding| finding["rule"] == "CSN028");
+        let named = named.next().map(|finding| {
+            let message = finding["message"].as_str().unwrap();
+            assert!(
+                message.contains("an older summary still says PASSED")
+                    && finding["fix"].as_str().unwrap().contains("max-age"),
+                "{finding}"
+            );
+            (finding["level"].clone(), finding["digest"].clone())
+        });
+        assert_eq!(snapshot(&scratch.path("demo")), before);
+        named
+    };
+    let digest = json!(format!("sha256:{older}"));
+    fs::write(scratch.path("expect.yml"), "attestations: [{type: spdx}]").unwrap();
+    scratch.sum_up(1, &["--expect=expect.yml"]);
+    assert_eq!(named(), Some((json!("warning"), digest.clone())));
+    scratch.sum_up(0, &["--expect=expect.yml", "--dry-run"]);
+    assert_eq!(named(), None);
+    // Withheld for a note alone.
+    scratch.sum_up(1, &["--lift-buildkit", "--fail-on=note"]);
+    assert_eq!(named(), Some((json!("warning"), digest)));
+    // It says so again, and nothing is to be told.
+    scratch.sum_up(0, &[]);
+    assert_eq!(scratch.findings(), [""; 0]);
 }
 
 #[test]

@@ -132,10 +132,21 @@ impl Summary {
 
     /// Whether a Statement is a summary by the same verifier, whatever it says.
     pub fn is_by_same(&self, found: &Statement) -> bool {
-        let verifier = found.document().cursor().pointer("/predicate/verifier/id");
         found.predicate_type() == Kind::Vsa.predicate_type()
-            && verifier.is_some_and(|id| id.string() == Ok(self.verifier.as_str()))
+            && says(found, "/predicate/verifier/id", &self.verifier)
     }
+
+    /// Whether a Statement is a summary by this verifier that says PASSED, whatever else it says.
+    pub fn is_passed_by(verifier: &str, found: &Statement) -> bool {
+        found.predicate_type() == Kind::Vsa.predicate_type()
+            && says(found, "/predicate/verifier/id", verifier)
+            && says(found, "/predicate/verificationResult", PASSED)
+    }
+}
+
+fn says(found: &Statement, pointer: &str, text: &str) -> bool {
+    let member = found.document().cursor().pointer(pointer);
+    member.is_some_and(|member| member.string() == Ok(text))
 }
 
 /// The member that is there in any case and may say anything.

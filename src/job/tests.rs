@@ -930,3 +930,36 @@ fn two_targets_that_share_a_platform_leave_each_other_what_they_attached() {
     );
     assert!(gone.iter().all(|(image, _)| image != platform));
 }
+
+#[test]
+fn an_attestation_from_elsewhere_is_taken_only_where_it_says_what_is_wanted() {
+    let world = World::new();
+    let elsewhere = second_index(&world, "2.0");
+    let job = |targets| RunJob {
+        repository: Some(scoped()),
+        ..attesting(&world, targets, r#"{"by":"a"}"#)
+    };
+    assert_eq!(world.run(&job(vec![elsewhere.clone()])).failures, []);
+    // Another place, where nothing is attached, holds the same platform in another index.
+    demo_image::write(&world.dir.path().join("other")).unwrap();
+    let place = Place::Layout(LayoutPath::new(world.dir.path().join("other")));
+    let image = crate::domain::oci::ImageRef::new(place, Some("1.0".parse().unwrap()), None);
+    let target = Target {
+        named: image.to_string(),
+        image,
+        ..world.target()
+    };
+    let both = job(vec![elsewhere, target]);
+    assert_eq!(world.run(&both).failures, []);
+    let again = world.run(&both);
+    assert_eq!(again.failures, []);
+    for target in &again.targets {
+        let is_kept = target.plan.iter().all(|line| line.starts_with("keep"));
+        assert!(
+            is_kept && target.attestations.len() == 1,
+            "{}: {:?}",
+            target.image,
+            target.plan
+        );
+    }
+}

@@ -21,6 +21,7 @@ use crate::domain::notary::signature_manifest;
 use crate::domain::oci::{Digest, Subject};
 use crate::domain::plan::{Action, Step};
 use crate::domain::provenance::attestation_manifest;
+use crate::domain::trust::attestation::AttestationFault;
 use crate::seams::{Observer, Revocation, Signer, WriteStore};
 
 /// Unsigned attestations of one kind on one image that are compared with what a run would make (ours; a run that was
@@ -235,8 +236,10 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let artifact_type = wish.artifact_type();
         let now = self.judge.clock.now();
         let found = looked.observed.attestations.iter();
+        // One that somebody else has signed was not left: it is theirs, and they may replace it.
         let unsigned = found.filter(|found| {
-            found.outcome.accepted().is_none() && found.artifact_type.as_ref() == Some(&artifact_type)
+            let fault = found.outcome.fault();
+            fault == Some(AttestationFault::Unsigned) && found.artifact_type.as_ref() == Some(&artifact_type)
         });
         let times = unsigned.filter_map(|found| Some((found, found.created.filter(|time| *time <= now)?)));
         times.take(LEFT_BEHIND).find_map(|(found, created)| {

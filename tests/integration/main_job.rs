@@ -383,8 +383,6 @@ fn two_signers_of_the_same_claims_leave_an_attestation_each_and_stand_in_nobody_
     // Times are whole seconds: within one second the two attestations would be the same bytes.
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     let run = [&["run", "--signer=local", DEMO][..], &BUILD].concat();
-    // Within the same second both make the same attestation.
-    std::thread::sleep(Duration::from_millis(1_100));
     scratch.expect_as("their", 0, &run);
     let layout = Layout::read(&scratch.path("demo"));
     // An attestation says when the image was signed, so each signer's has bytes of its own.

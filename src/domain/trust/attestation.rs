@@ -180,6 +180,14 @@ impl AttestationOutcome {
             Self::Rejected { .. } => None,
         }
     }
+
+    /// Why it does not count, where it does not.
+    pub fn fault(&self) -> Option<AttestationFault> {
+        match self {
+            Self::Accepted(_) => None,
+            Self::Rejected { fault, .. } => Some(*fault),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,10 @@ use std::fmt::Write as _;
 
 use super::failure::{Class, Classified};
 use super::foreign::quote;
+use super::time::Timestamp;
+
+/// The seconds since 1970 at which RFC 3339 has no year left to write.
+const YEAR_10000: f64 = 253_402_300_800.0;
 
 /// Where something stands in a text; both numbers start at 1, columns count bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -271,6 +275,26 @@ impl<'a> Cursor<'a> {
             _ => None,
         }
         .ok_or_else(|| self.error("a whole number"))
+    }
+
+    /// Reads a moment as AWS JSON 1.1 writes it (Smithy 2.0, "epoch-seconds"): seconds since 1970 with a fraction, often
+    /// with an exponent. The fraction is dropped.
+    ///
+    /// # Errors
+    /// When the value is something else, or outside of the years 1970 to 9999.
+    pub fn epoch_seconds(&self) -> Result<Timestamp, DocumentError> {
+        let seconds = match &self.node.value {
+            Value::Number(digits) => digits.parse::<f64>().ok(),
+            _ => None,
+        };
+        let seconds = seconds.filter(|seconds| (0.0..YEAR_10000).contains(seconds));
+        let seconds = seconds.ok_or_else(|| self.error("seconds since 1970"))?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "it is before the year 10000, and the fraction is not wanted"
+        )]
+        let whole = seconds as i64;
+        Ok(Timestamp::from_unix(whole))
     }
 
     /// Reads `true` or `false`.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::base::json;
 use crate::base::limits::Bounds;
 use crate::base::time::Timestamp;
-use crate::base::tree::{Cursor, DocumentError, Value};
+use crate::base::tree::{Cursor, DocumentError};
 
 /// The members of a record that are read: as facts name them, and where they are. Nothing else is kept, the build's
 /// variables least of all: plain-text secrets stand there.
@@ -71,7 +71,7 @@ impl BuildRecord {
         let started = build.pointer("/startTime").filter(|time| !time.is_null());
         Ok(Self {
             members,
-            started: started.map(|time| moment(&time)).transpose()?,
+            started: started.map(|time| time.epoch_seconds()).transpose()?,
         })
     }
 
@@ -106,25 +106,6 @@ impl BuildRecord {
         self.started
     }
 }
-
-/// Seconds since 1970 as AWS JSON 1.1 writes them: with a fraction, often with an exponent.
-fn moment(time: &Cursor<'_>) -> Result<Timestamp, DocumentError> {
-    let seconds = match time.value() {
-        Value::Number(digits) => digits.parse::<f64>().ok(),
-        _ => None,
-    };
-    let seconds = seconds.filter(|seconds| (0.0..LAST).contains(seconds));
-    let seconds = seconds.ok_or_else(|| time.error("seconds since 1970"))?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "it is between 0 and the year 9999, and the fraction is not wanted"
-    )]
-    let whole = seconds as i64;
-    Ok(Timestamp::from_unix(whole))
-}
-
-/// The seconds of the year 9999's end, after which RFC 3339 writes nothing.
-const LAST: f64 = 253_402_300_800.0;
 
 #[cfg(test)]
 mod tests {

@@ -1,53 +1,27 @@
 //! What AWS `CodeBuild` itself recorded of a build.
 //!
-//! The service's client would be larger than everything else that is said to AWS together, so this one operation goes
-//! through the machine under every client of the SDK, which signs, repeats and times it as it does for theirs
-//! (docs/decisions/0028-build-records.md).
-//!
-//! Sources: AWS `CodeBuild` API reference, `BatchGetBuilds`, "Common Errors"; Smithy 2.0, "AWS JSON 1.1 protocol".
-
-use aws_config::SdkConfig;
-use aws_runtime::auth::SigV4OperationSigningConfig;
-use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
-use aws_runtime::request_info::RequestInfoInterceptor;
-use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
-use aws_runtime::user_agent::{ApiMetadata, UserAgentInterceptor};
-use aws_smithy_runtime::client::identity::IdentityCache;
-use aws_smithy_runtime::client::orchestrator::operation::{Operation, OperationBuilder};
-use aws_smithy_runtime::client::retries::classifiers::{HttpStatusCodeClassifier, TransientErrorClassifier};
-use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
-use aws_smithy_runtime_api::client::auth::{AuthSchemeOptionResolverParams, SharedAuthScheme};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
-use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::config_bag::Layer;
-use aws_smithy_types::error::ErrorMetadata;
+//! Sources: AWS `CodeBuild` API reference, `BatchGetBuilds`, "Common Errors".
 
 use super::Aws;
 use super::answer::{Kind, Problem, ServiceError};
+use super::json_service::JsonOperation;
 use super::regions::Region;
 use crate::base::arn::Arn;
 use crate::base::failure::{Class, Classified, in_full};
 use crate::base::foreign::{Foreign, quote};
-use crate::base::json;
-use crate::base::limits::Bounds;
 use crate::domain::provenance::BuildRecord;
 
-/// What the messages call the service.
-const SERVICE: &str = "AWS CodeBuild";
-
-/// The operation.
-const OPERATION: &str = "BatchGetBuilds";
-
-/// The operation's name on the wire (AWS `CodeBuild` API, service model: `targetPrefix`).
-const TARGET: &str = "CodeBuild_20161006.BatchGetBuilds";
-
-/// The media type of AWS JSON 1.1 (Smithy 2.0).
-const JSON: &str = "application/x-amz-json-1.1";
-
-/// What the service is called in signatures and host names.
+/// What the service is called in ARNs, signatures and host names.
 const NAME: &str = "codebuild";
+
+/// The operation (AWS `CodeBuild` API, service model).
+const BATCH_GET_BUILDS: JsonOperation = JsonOperation {
+    service: "AWS CodeBuild",
+    signed_as: NAME,
+    name: "BatchGetBuilds",
+    target: "CodeBuild_20161006.BatchGetBuilds",
+    address,
+};
 
 /// Attempts (ours): the record is worth little waiting, since a run does without.
 const ATTEMPTS: u32 = 3;
@@ -133,10 +107,6 @@ impl Build {
     }
 }
 
-/// What the service answered about one build.
-#[derive(Debug)]
-struct Answer(Option<BuildRecord>);
-
 impl BuildRecords {
     pub(super) fn new(aws: Aws) -> Self {
         Self { aws }
@@ -148,16 +118,21 @@ impl BuildRecords {
     /// [`RecordError`].
     pub async fn of(&self, arn: &str) -> Result<BuildRecord, RecordError> {
         let build = Build::of(arn).ok_or_else(|| RecordError::Name(Foreign::new(arn)))?;
-        let answer = self.operation(&build).invoke(build.clone()).await;
-        let Answer(record) = answer.map_err(|error| {
-            let error = ServiceError::of(SERVICE, OPERATION, &error);
-            match error.problem.kind() {
-                Kind::Refused if is_denial(&error.problem) => RecordError::Refused {
-                    project: build.project.clone(),
-                    error,
-                },
-                _ => RecordError::Service(error),
-            }
+        let dial = &self.aws.dial;
+        let line = dial.line(NAME, &build.region, dial.endpoints.codebuild.as_ref(), ATTEMPTS);
+        let body = serde_json::json!({ "ids": [build.id] });
+        let answer = self.aws.ask(BATCH_GET_BUILDS, &line, &body).await;
+        let answer = answer.map_err(|error| match error.problem.kind() {
+            Kind::Refused if is_denial(&error.problem) => RecordError::Refused {
+                project: build.project.clone(),
+                error,
+            },
+            _ => RecordError::Service(error),
+        })?;
+        // Of a good answer only the record's own members are kept.
+        let record = BuildRecord::find(&answer, arn).map_err(|error| {
+            let what = format!("record that can be read ({})", in_full(&error));
+            ServiceError::lacking(BATCH_GET_BUILDS.service, BATCH_GET_BUILDS.name, &what)
         })?;
         let record = record.ok_or(RecordError::Unknown(build.id))?;
         if record.is_running() {
@@ -166,25 +141,6 @@ impl BuildRecords {
             Err(RecordError::Over(Foreign::new(record.status())))
         }
     }
-
-    fn operation(&self, build: &Build) -> Operation<Build, Answer, ErrorMetadata> {
-        let dial = &self.aws.dial;
-        let line = dial.line(NAME, &build.region, dial.endpoints.codebuild.as_ref(), ATTEMPTS);
-        let url = match line.endpoint {
-            Some(endpoint) => endpoint.as_str().to_owned(),
-            None => address(&build.region, line.fips, line.dual_stack),
-        };
-        let arn = build.arn.clone();
-        let builder = dialled(Operation::builder(), &self.aws.config(&line));
-        builder
-            .service_name(NAME)
-            .operation_name(OPERATION)
-            .endpoint_url(&url)
-            .runtime_plugin(signing(&self.aws.config(&line), &build.region))
-            .serializer(|build: Build| Ok(request(&build)?))
-            .deserializer(move |response| read(response, &arn))
-            .build()
-    }
 }
 
 /// The service's public address (`CodeBuild`'s endpoint rules in the AWS SDKs).
@@ -192,93 +148,6 @@ fn address(region: &Region, fips: bool, dual_stack: bool) -> String {
     let fips = if fips { "-fips" } else { "" };
     let domain = region.partition().domain(dual_stack);
     format!("https://{NAME}{fips}.{region}.{domain}")
-}
-
-/// How every client of a run is made: connections, retries, deadlines.
-fn dialled(mut builder: OperationBuilder, config: &SdkConfig) -> OperationBuilder {
-    if let Some(client) = config.http_client() {
-        builder = builder.http_client(client);
-    }
-    if let Some(retry) = config.retry_config() {
-        builder = builder.standard_retry(retry);
-    }
-    if let Some(timeouts) = config.timeout_config() {
-        builder = builder.timeout_config(timeouts.clone());
-    }
-    if let Some(version) = config.behavior_version() {
-        builder = builder.behavior_version(version);
-    }
-    builder
-        .retry_classifier(HttpStatusCodeClassifier::default())
-        .retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
-        .retry_classifier(AwsErrorCodeClassifier::<ErrorMetadata>::new())
-        .interceptor(RequestInfoInterceptor::new())
-        .interceptor(UserAgentInterceptor::new())
-}
-
-/// Signature Version 4 as the SDK makes it, by the identity of the run.
-fn signing(config: &SdkConfig, region: &Region) -> StaticRuntimePlugin {
-    let mut layer = Layer::new("signing");
-    layer.store_put(AuthSchemeOptionResolverParams::new(()));
-    layer.store_put(ApiMetadata::new(NAME, env!("CARGO_PKG_VERSION")));
-    layer.store_put(SigV4OperationSigningConfig {
-        region: Some(aws_config::Region::new(region.as_str().to_owned()).into()),
-        name: Some(NAME.into()),
-        ..SigV4OperationSigningConfig::default()
-    });
-    let mut components = RuntimeComponentsBuilder::new("signing")
-        .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()))
-        .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID])))
-        .with_identity_cache(Some(IdentityCache::no_cache()));
-    if let Some(credentials) = config.credentials_provider() {
-        components = components.with_identity_resolver(SCHEME_ID, credentials);
-    }
-    StaticRuntimePlugin::new()
-        .with_config(layer.freeze())
-        .with_runtime_components(components)
-}
-
-fn request(build: &Build) -> Result<HttpRequest, aws_smithy_runtime_api::http::HttpError> {
-    let body = serde_json::json!({ "ids": [build.id] }).to_string();
-    let mut request = HttpRequest::new(SdkBody::from(body));
-    request.set_method("POST")?;
-    request.set_uri("/")?;
-    let headers = request.headers_mut();
-    headers.insert("content-type", JSON);
-    headers.insert("x-amz-target", TARGET);
-    Ok(request)
-}
-
-/// Reads an answer; of a good one only the record's own members are kept.
-fn read(response: &HttpResponse, arn: &str) -> Result<Answer, OrchestratorError<ErrorMetadata>> {
-    let body = response.body().bytes().unwrap_or_default();
-    if !response.status().is_success() {
-        return Err(OrchestratorError::operation(reported(response, body)));
-    }
-    let record = BuildRecord::find(body, arn);
-    record
-        .map(Answer)
-        .map_err(|error| OrchestratorError::other(in_full(&error)))
-}
-
-/// What an error calls itself and says (Smithy 2.0, "Operation error serialization" of AWS JSON 1.1).
-fn reported(response: &HttpResponse, body: &[u8]) -> ErrorMetadata {
-    let document = json::read(body, Bounds::SMALL_DOCUMENT).ok();
-    let member = |name: &str| {
-        let member = document.as_ref()?.cursor().pointer(name)?;
-        member.string().ok().map(str::to_owned)
-    };
-    let header = response.headers().get("x-amzn-errortype").map(str::to_owned);
-    let code = header.or_else(|| member("/__type")).or_else(|| member("/code"));
-    let mut error = ErrorMetadata::builder();
-    if let Some(code) = code {
-        let code = code.split(':').next().unwrap_or_default();
-        error = error.code(code.rsplit('#').next().unwrap_or_default());
-    }
-    if let Some(message) = member("/message").or_else(|| member("/Message")) {
-        error = error.message(message);
-    }
-    error.build()
 }
 
 fn is_denial(problem: &Problem) -> bool {
@@ -319,27 +188,5 @@ mod tests {
         ] {
             assert_eq!(Build::of(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn errors_are_named_as_the_service_names_them() {
-        let error = |body: &str| {
-            let response = HttpResponse::new(400.try_into().unwrap(), SdkBody::from(body));
-            let error = reported(&response, body.as_bytes());
-            (
-                error.code().map(str::to_owned),
-                error.message().map(str::to_owned),
-            )
-        };
-        let text = |text: &str| Some(text.to_owned());
-        assert_eq!(
-            error(r#"{"__type":"com.amazonaws.codebuild#AccessDeniedException","message":"no"}"#),
-            (text("AccessDeniedException"), text("no"))
-        );
-        assert_eq!(
-            error(r#"{"__type":"X:http://x/","Message":"no"}"#),
-            (text("X"), text("no"))
-        );
-        assert_eq!(error("<html>"), (None, None));
     }
 }

@@ -15,7 +15,13 @@ use futures_util::stream::{self, StreamExt as _};
 use super::Aws;
 use super::answer::{Kind, ServiceError};
 use super::ecr::{EcrHost, PrivateRegistry, chain};
+use super::json_service::JsonOperation;
+use super::regions::Region;
+use crate::base::failure::in_full;
+use crate::base::json;
+use crate::base::limits::Bounds;
 use crate::base::time::Timestamp;
+use crate::base::tree::DocumentError;
 use crate::domain::oci::{Digest, ImageRef, Manifest, MediaType, Place, Repository, Subject};
 use crate::seams::{Resolved, StoreError, StoreProblem};
 
@@ -24,6 +30,15 @@ const AT_ONCE: usize = 100;
 
 /// Calls under way at once (ours).
 const CALLS: usize = 8;
+
+/// The operation (Amazon ECR API, service model).
+const DESCRIBE_IMAGES: JsonOperation = JsonOperation {
+    service: "Amazon ECR",
+    signed_as: "ecr",
+    name: "DescribeImages",
+    target: "AmazonEC2ContainerRegistry_V20150921.DescribeImages",
+    address,
+};
 
 /// The images that one call asks for.
 struct Batch {
@@ -74,25 +89,21 @@ impl EcrImages {
         let Some(EcrHost::Private(registry)) = EcrHost::of(repository.host()) else {
             return Ok(None);
         };
-        let asked = ImageIdentifier::builder().image_digest(digest.to_string());
-        let request = self.aws.ecr(&registry).describe_images();
-        let answer = request
-            .registry_id(registry.account())
-            .repository_name(repository.path())
-            .image_ids(asked.build())
-            .send()
-            .await;
-        match answer {
-            Ok(answer) => Ok(answer.image_details().iter().find_map(|image| {
-                let same = image.image_digest() == Some(digest.to_string().as_str());
-                let pushed = image.image_pushed_at().filter(|_| same)?;
-                Some(Timestamp::from_unix(pushed.secs()))
-            })),
-            Err(error) => {
-                let error = ServiceError::of("Amazon ECR", "DescribeImages", &error);
-                unpushed(place, digest, &error)
-            }
-        }
+        let digest_text = digest.to_string();
+        let body = serde_json::json!({
+            "registryId": registry.account(),
+            "repositoryName": repository.path(),
+            "imageIds": [{ "imageDigest": digest_text }],
+        });
+        let line = registry.line(&self.aws.dial);
+        let answer = self.aws.ask(DESCRIBE_IMAGES, &line, &body).await;
+        let pushed = answer.and_then(|answer| {
+            pushed(&answer, &digest_text).map_err(|error| {
+                let what = format!("time of the push that can be read ({})", in_full(&error));
+                ServiceError::lacking(DESCRIBE_IMAGES.service, DESCRIBE_IMAGES.name, &what)
+            })
+        });
+        pushed.or_else(|error| unpushed(place, digest, &error))
     }
 
     async fn call(&self, batch: Batch) -> Vec<(ImageRef, Result<Resolved, StoreError>)> {
@@ -112,6 +123,34 @@ impl EcrImages {
         let read = found.iter().flat_map(|image| of_answer(image, &place));
         read.filter(|(image, _)| asked.contains(image)).collect()
     }
+}
+
+/// The time that an answer of `DescribeImages` gives for an image.
+fn pushed(answer: &[u8], digest: &str) -> Result<Option<Timestamp>, DocumentError> {
+    let document = json::read(answer, Bounds::MANIFEST)?;
+    let Some(images) = document.cursor().pointer("/imageDetails") else {
+        return Ok(None);
+    };
+    for image in images.array()? {
+        let image = image.object()?;
+        let named = image
+            .optional("imageDigest")
+            .map(|named| named.string())
+            .transpose()?;
+        if named == Some(digest) {
+            let pushed = image.optional("imagePushedAt");
+            return pushed.map(|time| time.epoch_seconds()).transpose();
+        }
+    }
+    Ok(None)
+}
+
+/// The public address of the ECR API (the service's endpoint rules in the AWS SDKs).
+fn address(region: &Region, fips: bool, dual_stack: bool) -> String {
+    let domain = region.partition().domain(dual_stack);
+    let api = if dual_stack { "" } else { "api." };
+    let fips = if fips { "-fips" } else { "" };
+    format!("https://{api}ecr{fips}.{region}.{domain}")
 }
 
 /// The image by its digest alone, or by its tag alone: what one identifier can say.
@@ -249,6 +288,58 @@ mod tests {
         asked.extend(images(&format!("{HOST}/web"), 3));
         let sizes: Vec<usize> = batches(&asked).iter().map(|batch| batch.images.len()).collect();
         assert_eq!(sizes, [100, 100, 50]);
+    }
+
+    #[test]
+    fn the_api_is_where_the_sdk_looks_for_it() {
+        use aws_sdk_ecr::config::endpoint::{DefaultResolver, Params, ResolveEndpoint as _};
+        let resolver = DefaultResolver::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for name in [
+            "eu-west-1",
+            "us-gov-west-1",
+            "cn-north-1",
+            "us-iso-east-1",
+            "us-isob-east-1",
+            "eusc-de-east-1",
+        ] {
+            let region: Region = name.parse().unwrap();
+            for (fips, dual) in [(false, false), (true, false), (false, true), (true, true)] {
+                let params = Params::builder().region(name).use_fips(fips).use_dual_stack(dual);
+                let params = params.build().unwrap();
+                let resolved = runtime.block_on(resolver.resolve_endpoint(&params));
+                // What the SDK refuses does not exist in that partition.
+                if let Ok(endpoint) = resolved {
+                    assert_eq!(
+                        address(&region, fips, dual),
+                        endpoint.url(),
+                        "{name} {fips} {dual}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_time_of_a_push_is_that_of_the_image_asked_for() {
+        let at = |answer: &str| {
+            pushed(answer.as_bytes(), "sha256:a")
+                .ok()
+                .flatten()
+                .map(|time| time.to_string())
+        };
+        let answer = r#"{"imageDetails":[{"imageDigest":"sha256:b","imagePushedAt":1.0},
+            {"imageDigest":"sha256:a","imagePushedAt":1.7040672005E9}]}"#;
+        assert_eq!(at(answer).as_deref(), Some("2024-01-01T00:00:00Z"));
+        for other in [
+            "{}",
+            r#"{"imageDetails":[]}"#,
+            r#"{"imageDetails":{}}"#,
+            r#"{"imageDetails":[{"imageDigest":"sha256:a"}]}"#,
+            r#"{"imageDetails":[{"imageDigest":"sha256:a","imagePushedAt":"now"}]}"#,
+        ] {
+            assert_eq!(at(other), None, "{other}");
+        }
     }
 
     #[test]

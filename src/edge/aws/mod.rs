@@ -59,6 +59,7 @@ pub mod ecr;
 pub mod ecr_images;
 pub mod endpoints;
 pub mod http;
+mod json_service;
 pub mod profile;
 pub mod regions;
 pub mod revocation;

@@ -484,13 +484,22 @@ fn a_thousand_pieces_of_junk_listed_first_hide_nothing_that_was_expected() {
     let listed = layout.index["manifests"].as_array_mut().unwrap();
     listed.rotate_left(ours.len());
     layout.write(&scratch.path("demo"), None, &scratch.path("demo"));
-    scratch.expecting(0, &of_provenance("    builder: https://ci.example.com/builder\n"));
+    // So many are an error of their own, unless findings decide nothing.
+    let met = of_provenance("    builder: https://ci.example.com/builder\n");
+    scratch.expecting(1, &met);
+    assert_eq!(scratch.findings(), ["error CSN040"]);
+    let expecting = |code, file: &str| {
+        fs::write(scratch.path("expect.yml"), file).unwrap();
+        let options = ["--expect=expect.yml", "--color=never", "--fail-on=none"];
+        scratch.verify(code, DEMO, &options)
+    };
+    expecting(0, &met);
     assert_eq!(
         scratch.report()["targets"][0]["expectations"][0]["verdict"],
         "met"
     );
     // What was not read may be what is missing: nobody says no.
-    let ran = scratch.expecting(3, "attestations: [{type: 'https://example.com/review/v1'}]");
+    let ran = expecting(3, "attestations: [{type: 'https://example.com/review/v1'}]");
     assert!(
         ran.stdout.contains("among those that were read; 2 more were not"),
         "{}",
@@ -499,7 +508,7 @@ fn a_thousand_pieces_of_junk_listed_first_hide_nothing_that_was_expected() {
     assert_eq!(scratch.report()["targets"][0]["state"], "failed");
     // Nor does anybody say that none is there, where one that is would have to meet the rest.
     let optional = "attestations: [{type: 'https://example.com/review/v1', required: false, max-age: 1h}]";
-    let ran = scratch.expecting(3, optional);
+    let ran = expecting(3, optional);
     assert!(
         ran.stdout.contains("among those that were read; 2 more were not"),
         "{}",

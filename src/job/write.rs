@@ -176,7 +176,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     }
 
     /// The attestation, where its bytes do not wait for the image's signature: as it stands in another place, or with a
-    /// time that is known. Such bytes an earlier run may have had too, and have been stopped after it signed them, so
+    /// time that is known, if only the present second. Such bytes an earlier run may have had too, and have been stopped after it signed them, so
     /// they are asked for their signatures before they are signed.
     async fn early(
         &self,
@@ -265,15 +265,16 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         })
     }
 
-    /// The time that the attestation carries, where it is known before the image is signed; of one that is not signed,
-    /// and has no time of its own, the time it was built.
+    /// The time that the attestation carries, where it does not wait for the image to be signed; of one that is not
+    /// signed, and has no time of its own, the time it was built, else now.
     async fn created_early(&self, looked: &Looked, signs: bool) -> Result<Option<Timestamp>, Cause> {
         let known = self.created(looked, signs);
         if known.is_some() || signs {
             return Ok(known);
         }
         let asked = || built(self.judge.store, &looked.unit);
-        looked.built.get_or_try_init(asked).await.copied()
+        let built = *looked.built.get_or_try_init(asked).await?;
+        Ok(Some(built.unwrap_or_else(|| self.judge.clock.now().whole())))
     }
 
     /// The time that the attestation carries, where nobody has to be asked for it: given, the image's own, or that of our

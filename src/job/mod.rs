@@ -4,6 +4,9 @@
 //! Not for: parsing arguments (`cli/`), choosing backends or writing files (`app/`), judging (`domain/trust`).
 //! Speaks: the words of the domain.
 //!
+//! [`run`](mod@run) and [`copy`](mod@copy) have a folder each, the other jobs a file. They share `resolve` and `observe`
+//! (reading), `judge` and `standing` (what it is worth), and `tell` (what the report says of it).
+//!
 //! ```
 //! use countersign::job::{Signal, stop_channel};
 //! let (stopper, stop) = stop_channel();
@@ -13,53 +16,38 @@
 //! ```
 
 mod ahead;
-mod attach;
-mod attest;
-mod bind;
-mod build;
-mod built;
 mod copy;
-mod copy_blob;
-mod copy_tree;
 mod download;
-mod elsewhere;
 mod ended;
 mod explain;
 mod inspect;
 mod judge;
-mod lift;
 mod name;
 mod observe;
 mod pool;
 mod progress;
-mod replace;
 mod resolve;
 mod run;
 mod settings;
-mod shared;
-mod sign;
 mod standing;
 mod stop;
-mod summarize;
 mod tags;
 mod targets;
 mod tell;
 mod trust_files;
 mod verify;
-mod write;
 
 #[cfg(test)]
 mod tests;
 
 pub use crate::domain::handoff::{Format as HandoffFormat, HANDOFF_BYTES};
 pub use crate::domain::report::Location;
-pub use build::Promise;
 pub use copy::copy;
 pub use download::{Keep, download};
 pub use explain::explain;
 pub use inspect::inspect;
 pub use name::{ImageInput, NameError, NameProblem, Naming, Part, name_targets};
-pub use run::run;
+pub use run::{Promise, run};
 pub use settings::{
     BuildKit, BuildLevel, BuilderId, Concurrency, CopyJob, ExplainJob, GivenPolicy, Images, InspectJob,
     Issuer, PredicateChoice, Provenance, Recursive, RunJob, Source, Summarize, Surroundings, Target, Trust,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use std::time::Duration;
+
 use super::judge::{Judge, Judged, Judgement};
 use super::pool;
 use crate::base::failure::{Cause, in_full};
@@ -19,6 +21,14 @@ use crate::domain::trust::attestation::{
 };
 use crate::domain::trust::expectation::{self, Expectations, Held};
 use crate::seams::{ReadStore, Revocation, StoreError, StoreProblem};
+
+/// The waits before looking again for what a registry does not list yet (ours; registries say "eventually").
+pub(super) const LISTED_LATER: [Duration; 4] = [
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(6),
+];
 
 /// Everything found on one subject, judged.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::build::Promise;
+use super::run::Promise;
 use crate::base::foreign::Foreign;
 use crate::base::time::Timestamp;
 use crate::domain::oci::{Digest, ImageRef, Repository, Tag};

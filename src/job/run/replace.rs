@@ -1,14 +1,14 @@
 //! Deleting what a run has replaced: an older attestation of the same kind that is ours, and its signature.
 
 use super::attest::Wish;
-use super::judge::Judged;
-use super::observe::{Observed, ObservedAttestation};
-use super::run::{Looked, Run};
+use super::{Looked, Run};
 use crate::base::failure::{Cause, Class};
 use crate::domain::oci::{Descriptor, Manifest, MediaType, Place};
 use crate::domain::plan::Action;
 use crate::domain::provenance::{Attested, Kind};
 use crate::domain::report::{Finding, Level, Rule};
+use crate::job::judge::Judged;
+use crate::job::observe::{Observed, ObservedAttestation};
 use crate::seams::{Observer, OwnReferrer, Revocation, Signer, WriteStore};
 
 impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {

@@ -9,10 +9,10 @@ use std::pin::Pin;
 
 use futures_util::stream::{self, StreamExt as _};
 
-use super::pool;
 use crate::base::failure::{Cause, Class};
 use crate::base::limits;
 use crate::domain::oci::{Descriptor, Digest, Manifest, ManifestView, Place, Subject};
+use crate::job::pool;
 use crate::seams::{ReadStore, StoreProblem};
 
 /// One manifest of a tree.

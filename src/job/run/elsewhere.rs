@@ -3,11 +3,8 @@
 
 use std::collections::HashMap;
 
+use super::Run;
 use super::attest::{ReadyAttestation, Wish};
-use super::judge::Judged;
-use super::observe::ObservedAttestation;
-use super::resolve::Unit;
-use super::run::Run;
 use super::sign::ReadySignature;
 use crate::base::limits;
 use crate::base::time::Timestamp;
@@ -16,6 +13,9 @@ use crate::domain::oci::{Blob, Descriptor, Digest, Manifest, ManifestView, Media
 use crate::domain::provenance::attestation_manifest;
 use crate::domain::trust::Evidence;
 use crate::domain::trust::attestation::AcceptedAttestation;
+use crate::job::judge::Judged;
+use crate::job::observe::ObservedAttestation;
+use crate::job::resolve::Unit;
 use crate::seams::{Observer, Revocation, Signer, SignerIdentity, WriteStore};
 
 /// Where a referrer stands.

@@ -1,12 +1,7 @@
 //! Looking for what ties an image to the run that attests it: no request more than the first tie takes.
 
 use super::build::Build;
-use super::ended::Ended;
-use super::pool;
-use super::progress::Progress;
-use super::resolve::Unit;
-use super::run::{Looked, Run};
-use super::{Unbound, tell};
+use super::{Looked, Run};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::Foreign;
 use crate::base::limits::{MANIFEST_BYTES, STATEMENT_BYTES};
@@ -16,6 +11,11 @@ use crate::domain::provenance::binding::{Binding, Run as Vouched};
 use crate::domain::provenance::buildkit::REFERENCE_DIGEST;
 use crate::domain::provenance::{Kind, PREDICATE_TYPE};
 use crate::domain::report::{BindingReport, Failure, Finding, Level, Rule, TargetReport};
+use crate::job::ended::Ended;
+use crate::job::pool;
+use crate::job::progress::Progress;
+use crate::job::resolve::Unit;
+use crate::job::{Unbound, tell};
 use crate::seams::{Observer, ReadStore, Revocation, Signer, WriteStore};
 
 /// Platforms of one index that are looked into (ours; public images have up to about twelve). Each costs two requests.

@@ -8,12 +8,7 @@ use std::fmt::Write as _;
 
 use super::attest::{self, Wish};
 use super::build::Build;
-use super::ended::Ended;
-use super::judge::Judged;
-use super::observe::{Observed, ObservedAttestation};
-use super::progress::Progress;
-use super::run::{Looked, Run, local_signer};
-use super::{Unbound, scope};
+use super::{Looked, Run, local_signer};
 use crate::base::failure::Cause;
 use crate::base::foreign::Foreign;
 use crate::base::limits::REFERRERS_WARNED;
@@ -23,6 +18,11 @@ use crate::domain::provenance::{BuildLevel, Input, Kind, Summary, supported_by_d
 use crate::domain::report::{Checked, Finding, Level, Rule, TargetState};
 use crate::domain::trust::expectation::Expectations;
 use crate::domain::trust::{Applicable, JudgedBy};
+use crate::job::ended::Ended;
+use crate::job::judge::Judged;
+use crate::job::observe::{Observed, ObservedAttestation};
+use crate::job::progress::Progress;
+use crate::job::{Unbound, scope};
 use crate::seams::{Observer, Revocation, Signer, SignerIdentity, WriteStore};
 
 /// Whoever holds a key file: the signature alone tells who that is.
@@ -322,7 +322,7 @@ fn resource(place: &Place, repository: Option<&Repository>) -> String {
         (Place::Repository(repository), _) | (Place::Layout(_), Some(repository)) => {
             format!("oci://{repository}")
         }
-        (Place::Layout(_), None) => format!("oci:{}", escaped(&super::subject_name(place, None))),
+        (Place::Layout(_), None) => format!("oci:{}", escaped(&crate::job::subject_name(place, None))),
     }
 }
 

@@ -4,10 +4,8 @@
 use std::collections::HashSet;
 
 use super::attest::Wish;
-use super::pool;
-use super::resolve::Unit;
-use super::run::{Looked, Run};
 use super::shared::{Names, names_of};
+use super::{Looked, Run};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::{Foreign, quote};
 use crate::base::limits::STATEMENT_BYTES;
@@ -15,6 +13,8 @@ use crate::domain::oci::{Descriptor, Digest, ManifestView, Place, Subject};
 use crate::domain::provenance::buildkit::{self, Lifted};
 use crate::domain::provenance::{Kind, Predicate};
 use crate::domain::report::{Finding, Level, Rule};
+use crate::job::pool;
+use crate::job::resolve::Unit;
 use crate::seams::{Observer, ReadStore, Revocation, Signer, WriteStore};
 
 /// Bytes of all the documents about one platform (ours; they are held at once, and real ones are some 100 KB).

@@ -2,13 +2,16 @@
 //!
 //! Nothing is signed again and nothing is left behind: what nobody vouches for is carried along, and said to be.
 
-use std::collections::{BTreeMap, HashSet};
-use std::time::Duration;
+mod blobs;
+mod tree;
 
-use super::copy_blob::{Moved, copy_blobs};
-use super::copy_tree::{self, Node, Tree};
+use std::collections::{BTreeMap, HashSet};
+
+use self::blobs::{Moved, copy_blobs};
+use self::tree::{Node, Tree};
 use super::ended::Ended;
 use super::judge::Judge;
+use super::observe::LISTED_LATER;
 use super::progress::Progress;
 use super::resolve::{self, Unit};
 use super::standing::Demand;
@@ -22,14 +25,6 @@ use crate::domain::oci::{Digest, ImageRef, Manifest, Place, Tag};
 use crate::domain::plan::Step;
 use crate::domain::report::{Event, RunReport, TargetReport, TargetState};
 use crate::seams::{CopyStore, Observer, Revocation, StoreError, StoreProblem};
-
-/// The waits before looking again for what a registry does not list yet (as after signing).
-const LISTED_LATER: [Duration; 4] = [
-    Duration::from_millis(250),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(6),
-];
 
 /// Copies one image; no error leaves this function.
 pub async fn copy<S: CopyStore, R: Revocation, O: Observer>(
@@ -113,7 +108,7 @@ impl<S: CopyStore, R: Revocation, O: Observer> Copying<'_, S, R, O> {
             return Ok(judged);
         }
         let (store, manifest) = (self.judge.store, unit.manifest);
-        let tree = copy_tree::read(store, &unit.subject, manifest.clone()).await?;
+        let tree = tree::read(store, &unit.subject, manifest.clone()).await?;
         self.progress.end(format!("{} manifests", tree.nodes.len()));
         self.progress.begin(Step::Push);
         let free = store.may_name(to, &digest, self.tag()).await;

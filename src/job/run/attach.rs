@@ -1,11 +1,11 @@
 //! Pushing what is ready, in the order that never shows an unsigned attestation where the registry lets it.
 
+use super::Run;
 use super::attest::ReadyAttestation;
-use super::pool;
-use super::run::Run;
 use super::sign::ReadySignature;
 use crate::base::failure::Cause;
 use crate::domain::oci::{Blob, Digest, Place};
+use crate::job::pool;
 use crate::seams::{Observer, OwnReferrer, Revocation, Signer, WriteStore};
 
 impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {

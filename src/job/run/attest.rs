@@ -1,6 +1,5 @@
 //! Making the attestations of one image: their documents, their manifests, and the time they carry.
 
-use super::resolve::Unit;
 use crate::base::failure::Cause;
 use crate::base::time::Timestamp;
 use crate::domain::oci::{ArtifactType, Blob, Digest, Manifest, Subject};
@@ -8,6 +7,7 @@ use crate::domain::provenance::attestation_manifest::{self, Attachment};
 use crate::domain::provenance::{
     Attested, BuildFacts, Kind, PROVENANCE_PREDICATE, Predicate, Summary, provenance_statement,
 };
+use crate::job::resolve::Unit;
 
 /// One attestation that a run wants on an image.
 #[derive(Clone, Copy, Debug)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::pool;
 use crate::base::failure::{Cause, Class, Classified as _};
 use crate::domain::oci::{Descriptor, Digest, Hasher, Place};
+use crate::job::pool;
 use crate::seams::{BlobBytes, CopyStore, StoreError, StoreProblem};
 
 /// The waits before a blob is sent again whose way broke off (ours).

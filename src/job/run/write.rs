@@ -3,17 +3,10 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::ahead::Wishes;
 use super::attest::{self, ReadyAttestation, Wish};
 use super::built::built;
-use super::judge::Judged;
-use super::observe::Observed;
-use super::pool;
-use super::progress::Progress;
-use super::run::{Looked, Run};
-use super::scope;
 use super::sign::ReadySignature;
-use super::standing::{Standing, standing};
+use super::{Looked, Run};
 use crate::base::failure::Cause;
 use crate::base::limits;
 use crate::base::time::Timestamp;
@@ -22,6 +15,13 @@ use crate::domain::oci::{Digest, Subject};
 use crate::domain::plan::{Action, Step};
 use crate::domain::provenance::attestation_manifest;
 use crate::domain::trust::attestation::AttestationFault;
+use crate::job::ahead::Wishes;
+use crate::job::judge::Judged;
+use crate::job::observe::Observed;
+use crate::job::pool;
+use crate::job::progress::Progress;
+use crate::job::scope;
+use crate::job::standing::{Standing, standing};
 use crate::seams::{Observer, Revocation, Signer, WriteStore};
 
 /// Unsigned attestations of one kind on one image that are compared with what a run would make (ours; a run that was

@@ -1,12 +1,12 @@
 //! When an image was built, by its configuration: what an attestation says of its own time where nobody gave one and the
 //! image is not signed, so that the same document gives the same bytes however often it is attached.
 
-use super::resolve::Unit;
 use crate::base::failure::Cause;
 use crate::base::json;
 use crate::base::limits::{Bounds, MANIFEST_BYTES};
 use crate::base::time::Timestamp;
 use crate::domain::oci::{Descriptor, Manifest, ManifestView};
+use crate::job::resolve::Unit;
 use crate::seams::ReadStore;
 
 /// The `created` of a unit's configuration (OCI image specification 1.1, `config.md`), of an index that of its first

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::attest;
 use super::elsewhere::Elsewhere;
-use super::run::{Looked, Run};
+use super::{Looked, Run};
 use crate::base::time::Timestamp;
 use crate::domain::oci::{Digest, Place, Subject};
 use crate::seams::{Observer, Revocation, Signer, WriteStore};

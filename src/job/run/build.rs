@@ -6,8 +6,7 @@ use std::future::Future;
 use futures_util::FutureExt as _;
 use futures_util::future::{LocalBoxFuture, Shared};
 
-use super::Provenance;
-use super::run::Run;
+use super::Run;
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::Foreign;
 use crate::domain::plan::Step;
@@ -15,6 +14,7 @@ use crate::domain::provenance::{
     Account, BuildLevel, Contradiction, KeyHolder, Runner, Supported, Voucher, supported,
 };
 use crate::domain::report::{BuildReport, Failure, Finding, Level, Rule, RunReport};
+use crate::job::Provenance;
 use crate::seams::{Observer, Revocation, Signer, SignerIdentity, WriteStore};
 
 /// An account that is being found out while the run begins: a token's claims have to be checked against keys that

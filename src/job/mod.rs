@@ -4,7 +4,7 @@
 //! Not for: parsing arguments (`cli/`), choosing backends or writing files (`app/`), judging (`domain/trust`).
 //! Speaks: the words of the domain.
 //!
-//! [`run`](mod@run) and [`copy`](mod@copy) have a folder each, the other jobs a file. They share `resolve` and `observe`
+//! The main job (`run/`) and copying (`copy/`) have a folder each, the other jobs a file. They share `resolve` and `observe`
 //! (reading), `judge` and `standing` (what it is worth), and `tell` (what the report says of it).
 //!
 //! ```

@@ -75,7 +75,7 @@ impl BuildRecord {
         })
     }
 
-    /// A member, by the names of [`MEMBERS`].
+    /// A member, by the names of `MEMBERS`.
     pub fn text(&self, name: &str) -> Option<String> {
         if name == "startTime" {
             return self.started.map(|at| at.to_string());

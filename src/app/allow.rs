@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::base::failure::{Cause, Class};
-use crate::cli::RunSettings;
+use crate::base::foreign::quote;
+use crate::cli::{ImageKind, Origins, RunSettings};
 use crate::domain::oci::{Place, Repository};
 use crate::domain::plan::{AllowList, Glob};
 use crate::edge::aws::ecr::EcrHost;
@@ -13,22 +14,71 @@ use crate::job::Target;
 /// Checks every name; nobody was asked anything yet.
 pub(super) fn check(
     settings: &RunSettings,
+    origins: &Origins,
     profile: Option<&ProfileName>,
     targets: &[Target],
 ) -> Result<(), Cause> {
     let repositories: Vec<(&Repository, &str)> = targets.iter().filter_map(named).collect();
+    files(settings, origins, &repositories)?;
     if repositories.is_empty() {
         return Ok(());
     }
     let list = if settings.allow.is_empty() {
-        default(settings, profile, &repositories)?
+        default(settings, origins, profile, &repositories)?
     } else {
         given(&settings.allow)?
     };
     let checked = repositories
         .iter()
         .try_for_each(|(repository, named_at)| list.check(repository, named_at));
-    checked.map_err(|error| Cause::of(&error))
+    checked.map_err(|error| Cause {
+        hint: Some(to_add(settings, origins, [error.repository.clone()])),
+        ..Cause::of(&error)
+    })
+}
+
+/// Refuses files that name images where nothing says which images may be signed, with the line that would say it.
+fn files(settings: &RunSettings, origins: &Origins, named: &[(&Repository, &str)]) -> Result<(), Cause> {
+    let images = &settings.asked.images;
+    let file = images.iter().find(|image| image.kind == ImageKind::File);
+    let Some(file) = file.filter(|_| settings.allow.is_empty()) else {
+        return Ok(());
+    };
+    let repositories: BTreeSet<String> = named
+        .iter()
+        .map(|(repository, _)| repository.to_string())
+        .collect();
+    Err(Cause {
+        class: Class::Usage,
+        message: format!(
+            "expected {} for what {} names, found none: an earlier step may have written it",
+            origins.spell("allow"),
+            quote(&file.text)
+        ),
+        hint: Some(match repositories.len() {
+            0 => "name layouts with images, not in a file".to_owned(),
+            _ => to_add(settings, origins, repositories),
+        }),
+    })
+}
+
+/// Patterns in one line to add (ours); a file that names more is better answered by a pattern with a star.
+const PATTERNS: usize = 10;
+
+/// What to do where repositories are meant to be signed: the line to add.
+fn to_add(
+    settings: &RunSettings,
+    origins: &Origins,
+    repositories: impl IntoIterator<Item = String>,
+) -> String {
+    let mut patterns: Vec<String> = repositories.into_iter().collect();
+    let more = patterns.len().saturating_sub(PATTERNS);
+    patterns.truncate(PATTERNS);
+    let line = origins.adding("allow", &settings.allow, &patterns);
+    match more {
+        0 => format!("where it is meant to be signed, {line}"),
+        more => format!("where they are meant to be signed, {line} and {more} more"),
+    }
 }
 
 fn named(target: &Target) -> Option<(&Repository, &str)> {
@@ -53,6 +103,7 @@ fn given(globs: &[String]) -> Result<AllowList, Cause> {
 /// The registries of the account in the last role, else in the profile's ARN.
 fn default(
     settings: &RunSettings,
+    origins: &Origins,
     profile: Option<&ProfileName>,
     repositories: &[(&Repository, &str)],
 ) -> Result<AllowList, Cause> {
@@ -72,7 +123,7 @@ fn default(
                 "expected allow for {first}, named by {named_at}: neither role-arn nor the ARN of a signing profile \
                  names an account"
             ),
-            hint: Some(format!("where it is meant to be signed, add --allow '{first}'")),
+            hint: Some(to_add(settings, origins, [first.to_string()])),
         });
     };
     let own = |repository: &&Repository| match EcrHost::of(repository.host()) {

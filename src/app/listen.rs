@@ -1,10 +1,14 @@
 //! Step 1, listen: arguments, environment and file become settings.
 
 use std::ffi::OsString;
+use std::path::Path;
+
+use zeroize::Zeroizing;
 
 use crate::base::failure::Cause;
+use crate::base::limits::MEBIBYTE;
 use crate::cli::{self, Heard, Invocation, Listener, Naming, Page};
-use crate::edge::ci::{Environment, Host, Paths, read_named};
+use crate::edge::ci::{Environment, FileError, Found, Host, Paths, Room, read_named};
 
 /// What was asked.
 pub(super) enum Heeded {
@@ -37,15 +41,34 @@ pub(super) fn listen(argv: Vec<OsString>, environment: &Environment, host: Host)
     let variables = here.as_ref().unwrap_or(environment.variables());
     match cli::listen(argv, variables, naming).map_err(|error| Cause::of(&error))? {
         Heard::Print(page) => Ok(Heeded::Page(page)),
-        Heard::Command(listener) => settle(listener),
+        Heard::Command(listener) => settle(listener, environment, host),
     }
 }
 
-fn settle(listener: Box<Listener>) -> Result<Heeded, Cause> {
-    let config = listener.config().map(read_named).transpose();
+fn settle(listener: Box<Listener>, environment: &Environment, host: Host) -> Result<Heeded, Cause> {
+    let read = |path: &Path| configuration(path, environment, host);
+    let config = listener.config().map(read).transpose();
     let config = config.map_err(|error| Cause::of(&error).within(&listener.spell("config")))?;
     let invocation = listener
         .settle(config.as_ref().map(|bytes| bytes.as_slice()))
         .map_err(|error| Cause::of(&error))?;
     Ok(Heeded::Invocation(Box::new(invocation)))
+}
+
+/// The configuration file: in CI one of the workspace, as every file that an earlier step may have named.
+fn configuration(
+    path: &Path,
+    environment: &Environment,
+    host: Host,
+) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    if host == Host::Terminal {
+        return read_named(path);
+    }
+    match Room::of(host, environment).read(path, MEBIBYTE)? {
+        Found::File(bytes, _) => Ok(Zeroizing::new(bytes)),
+        Found::Directory(_) => Err(FileError {
+            path: path.display().to_string(),
+            problem: "expected a regular file".to_owned(),
+        }),
+    }
 }

@@ -38,7 +38,7 @@ pub(super) async fn work(
     scene: &Scene<'_>,
 ) -> Result<Finished, Cause> {
     let named = Named::read(&settings.asked, scene)?;
-    allow::check(settings, named.profile.as_ref(), &named.targets)?;
+    allow::check(settings, origins, named.profile.as_ref(), &named.targets)?;
     let predicates = predicates::read(&settings.predicates, scene)?;
     let sums_up = settings.summary == SummaryWish::Attach;
     if sums_up {

@@ -79,18 +79,3 @@ pub(super) fn images(args: &ImagesArgs, origins: &Origins) -> Result<Vec<ImageTe
         },
     })
 }
-
-/// Refuses files that name images where nothing says which images may be signed.
-pub(super) fn needs_allow(images: &[ImageText], allow: &[String], origins: &Origins) -> Result<(), CliError> {
-    let file = images.iter().find(|image| image.kind == ImageKind::File);
-    match file.filter(|_| allow.is_empty()) {
-        None => Ok(()),
-        Some(file) => Err(CliError::Missing {
-            argument: origins.spell("allow"),
-            why: format!(
-                "with the repositories that {} may name, since an earlier step may have written it",
-                file.place
-            ),
-        }),
-    }
-}

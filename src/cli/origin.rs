@@ -89,6 +89,23 @@ impl Origins {
         format!("{}{colon} {value}", self.spell(name))
     }
 
+    /// What to do so that a list holds more values, to be copied: `add --allow 'r.example/web'`, in a workflow
+    /// `add allow: r.example/web`. Where the list stands already and can only be given whole, it is written whole.
+    pub fn adding(&self, name: &str, standing: &[String], more: &[String]) -> String {
+        let whole = !standing.is_empty() && self.of(name) != Some(&Origin::Flag);
+        let standing = if whole { standing } else { &[] };
+        let values: Vec<&str> = standing.iter().chain(more).map(String::as_str).collect();
+        let line = match (self.naming, values.as_slice()) {
+            (Naming::Inputs, [one]) => format!("{name}: {one}"),
+            (Naming::Inputs, several) => format!("{name}: \"{}\"", several.join("\\n")),
+            (Naming::Variables | Naming::Flags, values) => {
+                let flags: Vec<String> = values.iter().map(|value| format!("--{name} '{value}'")).collect();
+                flags.join(" ")
+            }
+        };
+        format!("{} {line}", if whole { "write" } else { "add" })
+    }
+
     /// The same for an argument as clap writes it, `--name <VALUE>` or `[POSITIONAL]`.
     pub(super) fn spell_usage(&self, usage: &str) -> String {
         let name = usage.split([' ', '=', '[']).next().unwrap_or_default();
@@ -126,4 +143,64 @@ pub(super) fn variable(name: &str) -> String {
 /// `src/Runner.Worker/Handlers/Handler.cs`, `AddInputsToEnvironment`).
 pub(super) fn input(name: &str) -> String {
     format!("INPUT_{}", name.to_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_to_add_is_one_that_its_host_takes() {
+        let texts =
+            |values: &[&str]| -> Vec<String> { values.iter().map(|value| (*value).to_owned()).collect() };
+        let adding = |naming, origin: Option<Origin>, standing: &[&str], more: &[&str]| {
+            let mut origins = Origins::new(naming);
+            if let Some(origin) = origin {
+                origins.note("allow", origin);
+            }
+            origins.adding("allow", &texts(standing), &texts(more))
+        };
+        let (one, two) = (&["r.example/x"][..], &["r.example/x", "r.example/y"][..]);
+        for (naming, origin, standing, more, line) in [
+            (Naming::Inputs, None, &[][..], one, "add allow: r.example/x"),
+            (
+                Naming::Inputs,
+                None,
+                &[],
+                two,
+                r#"add allow: "r.example/x\nr.example/y""#,
+            ),
+            (
+                Naming::Inputs,
+                Some(Origin::Input),
+                &["a.example/**"],
+                one,
+                r#"write allow: "a.example/**\nr.example/x""#,
+            ),
+            (Naming::Flags, None, &[], one, "add --allow 'r.example/x'"),
+            (
+                Naming::Variables,
+                None,
+                &[],
+                two,
+                "add --allow 'r.example/x' --allow 'r.example/y'",
+            ),
+            (
+                Naming::Variables,
+                Some(Origin::Flag),
+                &["a.example/**"],
+                one,
+                "add --allow 'r.example/x'",
+            ),
+            (
+                Naming::Variables,
+                Some(Origin::Variable),
+                &["a.example/**"],
+                one,
+                "write --allow 'a.example/**' --allow 'r.example/x'",
+            ),
+        ] {
+            assert_eq!(adding(naming, origin, standing, more), line);
+        }
+    }
 }

@@ -106,7 +106,9 @@ pub fn name_targets(naming: Naming<'_>) -> Result<Vec<Target>, NameError> {
 
 /// The target that an image is.
 pub(super) fn target(image: &NamedImage) -> Target {
-    let places: Vec<String> = image.sources.iter().map(place).collect();
+    let mut places: Vec<String> = image.sources.iter().map(place).collect();
+    // Several names of one member stand in one place.
+    places.dedup();
     Target {
         image: image.image(),
         tags: image.tags.clone(),

@@ -203,9 +203,39 @@ fn nothing_is_signed_that_a_file_names_without_allow() {
     let directory = TempDir::new().unwrap();
     sample(&directory, "f05-index.json", "metadata.json");
     let args = ["run", "--signer", "local", "--images-from", "metadata.json"];
-    let (code, _, words) = call(&directory, &args, &[], "");
+    let (code, data, _) = call(&directory, &args, &[], "");
     assert_eq!(code, 2);
-    assert!(words.contains("--allow"), "{words}");
+    let said =
+        "expected --allow for what \"metadata.json\" names, found none: an earlier step may have written it";
+    assert!(data.contains(said), "{data}");
+    let line = "signed, add --allow '111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/app'\n";
+    assert!(data.contains(line), "{data}");
+    let workspace = directory.path().to_str().unwrap();
+    let list = "r.example/x:1@sha256:0000000000000000000000000000000000000000000000000000000000000000\n";
+    let as_action = |list: &str, allow: &str| {
+        fs::write(directory.path().join("list.txt"), list).unwrap();
+        let variables = [
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_EVENT_NAME", "push"),
+            ("GITHUB_WORKSPACE", workspace),
+            ("INPUT_SIGNER", "local"),
+            ("INPUT_IMAGES-FROM", "list.txt"),
+            ("INPUT_ALLOW", allow),
+        ];
+        let (code, data, words) = call(&directory, &["action"], &variables, "");
+        assert_eq!(code, 2, "{words}");
+        data + &words
+    };
+    let said = as_action(list, "");
+    assert!(said.contains("expected input allow for what"), "{said}");
+    assert!(said.contains("signed, add allow: r.example/x\n"), "{said}");
+    assert!(!said.contains("--allow"), "{said}");
+    let said = as_action(list, "other.example/**");
+    let line = r#"signed, write allow: "other.example/**\nr.example/x""#;
+    assert!(said.contains(line), "{said}");
+    let many: String = (0..12).map(|n| list.replace("/x:", &format!("/x{n}:"))).collect();
+    let said = as_action(&many, "");
+    assert!(said.contains("and 2 more"), "{said}");
     let args = [
         "targets",
         "--images-from",
@@ -224,6 +254,41 @@ fn nothing_is_signed_that_a_file_names_without_allow() {
         "F99",
     ];
     assert_eq!(call(&directory, &args, &[], "").0, 2);
+}
+
+#[test]
+fn a_configuration_in_ci_lies_in_the_workspace() {
+    let (directory, other) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let outside = other.path().join("cs.yml");
+    for file in [outside.clone(), directory.path().join("cs.yml")] {
+        fs::write(file, "jobs: 2\n").unwrap();
+    }
+    let workspace = directory.path().to_str().unwrap();
+    let with = |config: &str| {
+        let variables = [
+            ("GITHUB_ACTIONS", "true"),
+            ("GITHUB_WORKSPACE", workspace),
+            ("INPUT_COMMAND", "targets"),
+            ("INPUT_IMAGES", "r.example/web:1"),
+            ("INPUT_CONFIG", config),
+        ];
+        call(&directory, &["action"], &variables, "")
+    };
+    for config in ["/proc/self/environ", outside.to_str().unwrap()] {
+        let (code, _, words) = with(config);
+        assert_eq!(code, 2, "{config}");
+        assert!(words.contains("expected a file below the workspace"), "{words}");
+    }
+    let (_, _, words) = with("cs.yml");
+    assert!(!words.contains("below the workspace"), "{words}");
+    let args = [
+        "targets",
+        "r.example/web:1",
+        "--config",
+        outside.to_str().unwrap(),
+    ];
+    let (_, _, words) = call(&directory, &args, &[], "");
+    assert!(!words.contains("below the workspace"), "{words}");
 }
 
 /// Calls a tool that may not be installed.

@@ -12,7 +12,7 @@ use super::args::{
     PredicateArgs, ProvenanceArgs, RunArgs, ServiceArgs, TargetsArgs, TaskArgs, TrustArgs, VerifyArgs,
 };
 use super::error::CliError;
-use super::images::{ImageText, images, needs_allow};
+use super::images::{ImageText, images};
 use super::inputs::Page;
 use super::origin::{Naming, Origins};
 use super::services::{ServiceSettings, unsigned};
@@ -288,7 +288,6 @@ fn demo(args: DemoArgs, origins: &Origins) -> Result<DemoSettings, CliError> {
 fn run(args: RunArgs, origins: &Origins) -> Result<RunSettings, CliError> {
     let (judged_by, task) = halves(args.task, origins);
     let asked = asked(args.images, args.who, judged_by, Need::Signing, origins)?.expecting(args.expect);
-    needs_allow(&asked.images, &args.allow.allow, origins)?;
     one_summary(&args.provenance, &args.predicates, origins)?;
     Ok(RunSettings {
         asked,
@@ -336,7 +335,6 @@ fn one_summary(own: &ProvenanceArgs, given: &PredicateArgs, origins: &Origins) -
 fn attest(args: AttestArgs, origins: &Origins) -> Result<RunSettings, CliError> {
     let (judged_by, task) = halves(args.task, origins);
     let asked = asked(args.images, args.who, judged_by, Need::Signing, origins)?;
-    needs_allow(&asked.images, &args.allow.allow, origins)?;
     if args.predicates.attest.is_empty() {
         return Err(CliError::Missing {
             argument: origins.spell("attest"),

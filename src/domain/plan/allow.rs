@@ -103,13 +103,6 @@ impl Classified for NotAllowed {
     fn class(&self) -> Class {
         Class::Usage
     }
-
-    fn hint(&self) -> Option<String> {
-        Some(format!(
-            "where it is meant to be signed, add --allow '{}'",
-            self.repository
-        ))
-    }
 }
 
 #[cfg(test)]

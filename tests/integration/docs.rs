@@ -5,8 +5,9 @@
 //! or in what a closing `# exit 1` says. Output is compared loosely: each line shown has to appear, in that order, `…`
 //! standing for anything, and lines left out are not missed.
 //!
-//! `countersign` and `cargo run --release --` both mean the program under test; `cargo test` is what runs this. The
-//! blocks of one document share a directory that holds nothing at first. A comment above a block, on a line of its
+//! `countersign` and `cargo run --release --` both mean the program under test, and
+//! `cargo run --release --example local_aws --` that example, built as the program is; `cargo test` is what runs this.
+//! The blocks of one document share a directory that holds nothing at first. A comment above a block, on a line of its
 //! own, prepares it or excuses it:
 //!
 //! ```text
@@ -18,6 +19,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 /// Folders whose documents are ours to keep right.
 const FOLDERS: &[&str] = &["docs", "src", ".github", "examples", "tests", "benches"];
@@ -194,13 +196,42 @@ fn unsaid<'a>(shown: &'a [String], said: &str) -> Option<&'a str> {
         .find(|line| !said.any(|given| fits(line, given)))
 }
 
+/// The folder in which programs are built.
+fn built() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_countersign")).parent().unwrap()
+}
+
+/// The example that boots the small world. `cargo test` has built it; a test that is run alone may find an old one.
+fn local_aws() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--locked", "--example", "local_aws"]);
+        if built().ends_with("release") {
+            build.arg("--release");
+        }
+        let ended = build.current_dir(root()).stdin(Stdio::null()).status().unwrap();
+        assert!(ended.success(), "the example local_aws could not be built");
+        built().join("examples/local_aws")
+    })
+}
+
+/// A command of a document, with what it calls by cargo called by its path.
+fn called(command: &str) -> String {
+    let mut text = command.to_owned();
+    let example = "cargo run --release --example local_aws --";
+    if text.contains(example) {
+        text = text.replace(example, &format!("'{}'", local_aws().display()));
+    }
+    text.replace("cargo run --release --", "countersign")
+}
+
 /// Runs a command as a reader of the document would, and says what is wrong.
 fn run(command: &Shown, directory: &Path) -> Result<(), String> {
-    let program = Path::new(env!("CARGO_BIN_EXE_countersign"));
-    let text = command.command.replace("cargo run --release --", "countersign");
-    let path = std::env::join_paths([program.parent().unwrap().to_owned()].into_iter().chain(
-        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()),
-    ))
+    let text = called(&command.command);
+    let path = std::env::join_paths([built().to_owned()].into_iter().chain(std::env::split_paths(
+        &std::env::var_os("PATH").unwrap_or_default(),
+    )))
     .unwrap();
     let output = Command::new("sh")
         .args(["-c", &text])

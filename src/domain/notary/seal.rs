@@ -58,6 +58,9 @@ pub enum SealError {
     /// The payload has members that nobody asked for.
     #[error("the signer added to the payload")]
     Members(#[source] DocumentError),
+    /// The payload has metadata that nobody asked for: a verifier would later take it for the user's.
+    #[error("expected no metadata besides what was to be signed, found {}", .0.quote())]
+    AddedMetadata(Foreign),
     /// A certificate was not valid at the signing time that the signer claims.
     #[error("the signer used a certificate outside its validity")]
     Validity(#[source] ChainError),
@@ -121,6 +124,10 @@ impl SealedEnvelope {
         let payload = intact.signed_payload()?;
         payload.check_target(asked.target())?;
         payload.check_metadata(asked.metadata())?;
+        let mut signed = payload.annotations().keys();
+        if let Some(added) = signed.find(|key| !asked.metadata().contains_key(*key)) {
+            return Err(SealError::AddedMetadata(Foreign::new(added)));
+        }
         intact
             .chain()
             .valid_at(intact.attributes().time())
@@ -149,25 +156,15 @@ impl SealedEnvelope {
     }
 }
 
-/// Plugin specification, "Requirements": the payload may hold an OCI descriptor under `targetArtifact` and nothing
-/// else.
+/// Stricter than the plugin specification ("Requirements"), which would let a signer use every member of an OCI
+/// descriptor: the payload holds the members that [`Payload::new`] writes, and no other.
 fn check_members(payload: &[u8]) -> Result<(), SealError> {
-    /// OCI image specification 1.1, `descriptor.md`.
-    const DESCRIPTOR: [&str; 8] = [
-        "mediaType",
-        "digest",
-        "size",
-        "annotations",
-        "artifactType",
-        "urls",
-        "data",
-        "platform",
-    ];
+    const ASKED: [&str; 4] = ["mediaType", "digest", "size", "annotations"];
     let check = || {
         let document = json::read(payload, Bounds::ENVELOPE)?;
         let top = document.cursor().object()?;
         top.only(&["targetArtifact"])?;
-        top.required("targetArtifact")?.object()?.only(&DESCRIPTOR)
+        top.required("targetArtifact")?.object()?.only(&ASKED)
     };
     check().map_err(SealError::Members)
 }
@@ -333,6 +330,10 @@ mod tests {
         let added = [
             asked().replacen('{', "{\"more\":1,", 1),
             asked().replace("\"size\"", "\"more\":1,\"size\""),
+            asked().replace("\"size\"", "\"artifactType\":\"a/b\",\"size\""),
+            asked().replace("\"size\"", "\"data\":\"\",\"size\""),
+            asked().replace("\"size\"", "\"platform\":{},\"size\""),
+            asked().replace("\"size\"", "\"urls\":[],\"size\""),
         ];
         for signed in added {
             assert!(
@@ -340,6 +341,16 @@ mod tests {
                 "{signed}"
             );
         }
+    }
+
+    #[test]
+    fn metadata_that_nobody_asked_for_is_refused() {
+        let promoted = asked().replace("\"123\"", "\"123\",\"promoted\":\"true\"");
+        assert_ne!(promoted, asked());
+        assert_eq!(
+            seal_payload(&promoted),
+            Err(SealError::AddedMetadata(Foreign::new("promoted")))
+        );
     }
 
     #[test]

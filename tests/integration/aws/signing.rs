@@ -288,6 +288,8 @@ async fn what_a_signer_returns_is_not_believed() {
     let flaws = [
         (Flaw::OtherDigest, "signed something else"),
         (Flaw::ExtraPayloadMember, "added to the payload"),
+        (Flaw::ExtraMetadata, "found \"promoted\""),
+        (Flaw::ExtraDescriptorMember, "added to the payload"),
         (Flaw::OtherProfile, "signingProfileVersion"),
         (Flaw::OtherRoot, "known roots"),
         (Flaw::BrokenChain, "does not verify"),

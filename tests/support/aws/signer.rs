@@ -71,6 +71,10 @@ pub enum Flaw {
     OtherDigest,
     /// The payload holds more than was asked.
     ExtraPayloadMember,
+    /// The payload holds metadata that nobody asked for.
+    ExtraMetadata,
+    /// The descriptor in the payload holds a member that nobody asked for.
+    ExtraDescriptorMember,
     /// It names a profile that was not asked.
     OtherProfile,
     /// It ends in a root nobody knows.
@@ -491,6 +495,12 @@ fn spoil_payload(payload: Vec<u8>, flaw: Option<Flaw>) -> Vec<u8> {
             value["targetArtifact"]["digest"] = json!(format!("sha256:{}", "0".repeat(64)));
         }),
         Some(Flaw::ExtraPayloadMember) => change(|value| value["alsoSigned"] = json!("something")),
+        Some(Flaw::ExtraMetadata) => change(|value| {
+            value["targetArtifact"]["annotations"]["promoted"] = json!("true");
+        }),
+        Some(Flaw::ExtraDescriptorMember) => change(|value| {
+            value["targetArtifact"]["artifactType"] = json!("application/spdx+json");
+        }),
         _ => payload,
     }
 }

@@ -111,9 +111,9 @@ pub trait Classified: std::error::Error {
 pub struct Cause {
     /// Decides the exit code.
     pub class: Class,
-    /// The chain of causes, outermost first, joined by colons.
+    /// The chain of causes, outermost first, joined by colons; several problems of one text have a line each.
     pub message: String,
-    /// What to do about it.
+    /// What to do about it; a line for each fix.
     pub hint: Option<String>,
 }
 

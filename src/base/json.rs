@@ -7,12 +7,13 @@ use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::limits::Bounds;
-use super::tree::{Document, DocumentError, Keys, Node, Position, Value};
+use super::problems::Problems;
+use super::tree::{Document, DocumentError, Keys, Node, Position, Value, settled};
 
 /// Reads a document within bounds.
 ///
 /// # Errors
-/// [`DocumentError`] for bytes over a bound, not UTF-8, not JSON, or with a key twice in one object.
+/// [`DocumentError`] for bytes over a bound, not UTF-8, not JSON, or with keys twice in one object: all of them.
 pub fn read(bytes: &[u8], bounds: Bounds) -> Result<Document, DocumentError> {
     if bytes.len() > bounds.bytes {
         return Err(DocumentError::TooLarge {
@@ -31,9 +32,11 @@ pub fn read(bytes: &[u8], bounds: Bounds) -> Result<Document, DocumentError> {
         bounds,
         values: 0,
         mark: Mark::default(),
+        repeated: Problems::default(),
     };
     let raw: &RawValue = serde_json::from_str(text).map_err(|error| syntax(&error))?;
-    reader.node(raw, 1).map(Document::new)
+    let root = reader.node(raw, 1);
+    settled(root, reader.repeated)
 }
 
 /// The error of the first pass, whose position is the document's.
@@ -58,6 +61,8 @@ struct Reader<'t> {
     bounds: Bounds,
     values: usize,
     mark: Mark,
+    /// Keys that stand twice; the others of a document are read, so that all can be told.
+    repeated: Problems<DocumentError>,
 }
 
 /// The last position computed; values come in document order, so each newline is counted once.
@@ -114,8 +119,13 @@ impl<'t> Reader<'t> {
         let mut keys = Keys::default();
         let mut map = Vec::with_capacity(members.len());
         for (key, raw) in members {
-            keys.insert(&key, self.position(raw))?;
-            map.push((key, self.node(raw, depth + 1)?));
+            let node = self.node(raw, depth + 1)?;
+            if keys.insert(&key) {
+                map.push((key, node));
+            } else {
+                self.repeated
+                    .push(DocumentError::DuplicateKey { at: node.at, key });
+            }
         }
         Ok(Value::Map(map))
     }
@@ -216,6 +226,11 @@ mod tests {
         assert_eq!(
             error(r#"{"a":{"k":1,"\u006b":2}}"#),
             "line 1, column 22: the key \"k\" stands twice in one object"
+        );
+        assert_eq!(
+            error("{\"a\": 1,\n \"a\": {\"b\": 1, \"b\": 2},\n \"a\": 3}"),
+            "line 2, column 7: the key \"a\" stands twice in one object; line 2, column 21: the key \"b\" stands twice in \
+             one object; line 3, column 7: the key \"a\" stands twice in one object"
         );
     }
 

@@ -1,7 +1,8 @@
 //! The ground floor: words and guards that every room stands on.
 //!
 //! For: failure classes and exit codes, time as a value, secrets that cannot be printed, text from outside that
-//! cannot be printed raw, limits with their sources, ARNs, addresses of documentation, and the one bounded reader for JSON and for YAML.
+//! cannot be printed raw, limits with their sources, ARNs, addresses of documentation, the problems of one text told at
+//! once, and the one bounded reader for JSON and for YAML.
 //! Not for: anything that knows what an image, a signature or a registry is.
 //! Speaks: RFC 8259 (JSON), RFC 3339 (times), the ARN format of the AWS General Reference.
 //!
@@ -21,6 +22,7 @@ pub mod glob;
 pub mod json;
 pub mod limits;
 pub mod pages;
+pub mod problems;
 pub mod secret;
 pub mod time;
 pub mod tree;

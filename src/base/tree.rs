@@ -4,10 +4,11 @@
 //! and column, what was expected and what was found.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use super::failure::{Class, Classified};
 use super::foreign::quote;
+use super::problems::Problems;
 use super::time::Timestamp;
 
 /// The seconds since 1970 at which RFC 3339 has no year left to write.
@@ -78,11 +79,6 @@ pub struct Document {
 }
 
 impl Document {
-    /// Wraps the tree that a reader built.
-    pub(super) fn new(root: Node) -> Self {
-        Self { root }
-    }
-
     /// Starts reading at the top.
     pub fn cursor(&self) -> Cursor<'_> {
         Cursor {
@@ -104,10 +100,12 @@ impl Document {
 }
 
 /// Why a document cannot be read; messages never hold more than 80 characters of its text.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+///
+/// Its text is its place, as far as it has one, and its reason; [`Self::at`], [`Self::path`] and [`Self::reason`] give
+/// them apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DocumentError {
     /// More bytes than allowed.
-    #[error("expected at most {limit} bytes, found {found}")]
     TooLarge {
         /// Bytes allowed.
         limit: usize,
@@ -115,13 +113,11 @@ pub enum DocumentError {
         found: usize,
     },
     /// Bytes that are not UTF-8, or begin with a byte order mark.
-    #[error("expected UTF-8 without a byte order mark, found other bytes at offset {offset}")]
     Encoding {
         /// Bytes before the offending one.
         offset: usize,
     },
     /// Text that breaks the grammar.
-    #[error("line {}, column {}: {what}", at.line, at.column)]
     Syntax {
         /// Where.
         at: Position,
@@ -129,7 +125,6 @@ pub enum DocumentError {
         what: String,
     },
     /// The same key twice in one object.
-    #[error("line {}, column {}: the key {} stands twice in one object", at.line, at.column, quote(key))]
     DuplicateKey {
         /// Where the second one's value stands.
         at: Position,
@@ -137,7 +132,6 @@ pub enum DocumentError {
         key: String,
     },
     /// Nested deeper than allowed.
-    #[error("line {}, column {}: nested deeper than {limit} levels", at.line, at.column)]
     TooDeep {
         /// Where the first too deep value stands.
         at: Position,
@@ -145,13 +139,11 @@ pub enum DocumentError {
         limit: usize,
     },
     /// More values than allowed.
-    #[error("more than {limit} values")]
     TooMany {
         /// Values allowed.
         limit: usize,
     },
     /// A value of another shape than the reader needs.
-    #[error("{}line {}, column {}: expected {expected}, found {found}", place(path), at.line, at.column)]
     Shape {
         /// Where.
         at: Position,
@@ -162,7 +154,67 @@ pub enum DocumentError {
         /// What was found.
         found: String,
     },
+    /// Several of the others.
+    Several(Problems<Self>),
 }
+
+impl DocumentError {
+    /// Where it stands, if it stands somewhere; of several, the first.
+    pub fn at(&self) -> Option<Position> {
+        match self {
+            Self::Syntax { at, .. }
+            | Self::DuplicateKey { at, .. }
+            | Self::TooDeep { at, .. }
+            | Self::Shape { at, .. } => Some(*at),
+            Self::Several(problems) => problems.kept().first().and_then(Self::at),
+            Self::TooLarge { .. } | Self::Encoding { .. } | Self::TooMany { .. } => None,
+        }
+    }
+
+    /// The member, as `trustPolicies[1].name`; empty where it is none.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Shape { path, .. } => path,
+            _ => "",
+        }
+    }
+
+    /// What is wrong, without its place.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::TooLarge { limit, found } => format!("expected at most {limit} bytes, found {found}"),
+            Self::Encoding { offset } => {
+                format!("expected UTF-8 without a byte order mark, found other bytes at offset {offset}")
+            }
+            Self::Syntax { what, .. } => what.clone(),
+            Self::DuplicateKey { key, .. } => format!("the key {} stands twice in one object", quote(key)),
+            Self::TooDeep { limit, .. } => format!("nested deeper than {limit} levels"),
+            Self::TooMany { limit } => format!("more than {limit} values"),
+            Self::Shape { expected, found, .. } => format!("expected {expected}, found {found}"),
+            Self::Several(problems) => problems.to_string(),
+        }
+    }
+
+    /// Each of several, or the one.
+    pub fn each(self) -> Problems<Self> {
+        match self {
+            Self::Several(problems) => problems,
+            one => Problems::from(one),
+        }
+    }
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Some(Position { line, column }), false) = (self.at(), matches!(self, Self::Several(_))) {
+            let member = place(self.path());
+            write!(f, "{member}line {line}, column {column}: ")?;
+        }
+        f.write_str(&self.reason())
+    }
+}
+
+impl std::error::Error for DocumentError {}
 
 /// "`path`, " or nothing for the whole document.
 fn place(path: &str) -> String {
@@ -439,22 +491,29 @@ impl<'a> Object<'a> {
     }
 }
 
-/// Refuses the second of two equal keys while an object is being built.
+/// The keys of one object while it is being built.
 #[derive(Debug, Default)]
 pub(super) struct Keys(HashSet<String>);
 
 impl Keys {
-    /// Notes a key.
-    pub(super) fn insert(&mut self, key: &str, at: Position) -> Result<(), DocumentError> {
-        if self.0.insert(key.to_owned()) {
-            Ok(())
-        } else {
-            Err(DocumentError::DuplicateKey {
-                at,
-                key: key.to_owned(),
-            })
-        }
+    /// Notes a key; false where it stood before.
+    pub(super) fn insert(&mut self, key: &str) -> bool {
+        self.0.insert(key.to_owned())
     }
+}
+
+/// The tree that a reader built, unless keys were repeated in it: then all of them, and what ended the reading.
+pub(super) fn settled(
+    root: Result<Node, DocumentError>,
+    mut repeated: Problems<DocumentError>,
+) -> Result<Document, DocumentError> {
+    repeated.sort_by_key(DocumentError::at);
+    match root {
+        Ok(root) if repeated.is_empty() => return Ok(Document { root }),
+        Ok(_) => {}
+        Err(error) => repeated.push(error),
+    }
+    Err(repeated.only().unwrap_or_else(DocumentError::Several))
 }
 
 /// What holds for whoever reads a document into this tree.

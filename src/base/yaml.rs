@@ -9,7 +9,8 @@ use serde_saphyr::granit_parser::{
 };
 
 use super::limits::Bounds;
-use super::tree::{Document, DocumentError, Keys, Node, Position, Value};
+use super::problems::Problems;
+use super::tree::{Document, DocumentError, Keys, Node, Position, Value, settled};
 
 /// Reads a document within bounds.
 ///
@@ -22,8 +23,8 @@ use super::tree::{Document, DocumentError, Keys, Node, Position, Value};
 /// ```
 ///
 /// # Errors
-/// [`DocumentError`] for bytes over a bound, not UTF-8, not YAML, with a key twice in one mapping, or with one of
-/// the forms that are refused.
+/// [`DocumentError`] for bytes over a bound, not UTF-8, not YAML, with keys twice in one mapping (all of them are told),
+/// or with one of the forms that are refused.
 pub fn read(bytes: &[u8], bounds: Bounds) -> Result<Document, DocumentError> {
     if bytes.len() > bounds.bytes {
         return Err(DocumentError::TooLarge {
@@ -50,13 +51,15 @@ pub fn read(bytes: &[u8], bounds: Bounds) -> Result<Document, DocumentError> {
     let mut options = Options::default();
     options.disallow_directives = true;
     options.set_emit_comments(false);
-    Reader {
+    let mut reader = Reader {
         parser: Parser::new_from_str_with_options(text, options),
         lines,
         bounds,
         values: 0,
-    }
-    .document()
+        repeated: Problems::default(),
+    };
+    let root = reader.document();
+    settled(root, reader.repeated)
 }
 
 /// YAML 1.2.2, 5.1, `c-printable`.
@@ -89,11 +92,13 @@ struct Reader<'t> {
     lines: Lines,
     bounds: Bounds,
     values: usize,
+    /// Keys that stand twice; the others of a document are read, so that all can be told.
+    repeated: Problems<DocumentError>,
 }
 
 impl<'t> Reader<'t> {
     /// One document with one root; an empty stream is `null`.
-    fn document(mut self) -> Result<Document, DocumentError> {
+    fn document(&mut self) -> Result<Node, DocumentError> {
         let mut root = None;
         loop {
             match self.next()? {
@@ -105,10 +110,10 @@ impl<'t> Reader<'t> {
                 (event, span) => root = Some(self.node(event, &span, 1)?),
             }
         }
-        Ok(Document::new(root.unwrap_or(Node {
+        Ok(root.unwrap_or(Node {
             at: Position { line: 1, column: 1 },
             value: Value::Null,
-        })))
+        }))
     }
 
     fn next(&mut self) -> Result<(Event<'t>, Span), DocumentError> {
@@ -173,8 +178,13 @@ impl<'t> Reader<'t> {
                 (event, span) => self.key(&event, &span)?,
             };
             let (event, span) = self.next()?;
-            keys.insert(&key, self.position(&span))?;
-            members.push((key, self.node(event, &span, depth + 1)?));
+            let node = self.node(event, &span, depth + 1)?;
+            if keys.insert(&key) {
+                members.push((key, node));
+            } else {
+                self.repeated
+                    .push(DocumentError::DuplicateKey { at: node.at, key });
+            }
         }
     }
 
@@ -330,6 +340,12 @@ mod tests {
         assert_eq!(
             error("a: 1\nb: 2\n\"a\": 3\n"),
             "line 3, column 6: the key \"a\" stands twice in one object"
+        );
+        assert_eq!(
+            error("a: 1\na: 2\na: 3\n*\n"),
+            "line 2, column 4: the key \"a\" stands twice in one object; line 3, column 4: the key \"a\" stands twice in \
+             one object; line 4, column 1: not valid YAML: while scanning an anchor or alias, did not find expected \
+             alphabetic or numeric character"
         );
     }
 

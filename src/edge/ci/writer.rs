@@ -207,10 +207,15 @@ impl Writer {
         put(io::stdout().lock(), &harmless)
     }
 
-    /// Says why something failed, and what to do about it.
+    /// Says why something failed, and what to do about it: further lines of the message are told below it, and each
+    /// line of the hint is one of its own.
     pub fn error(&self, cause: &Cause) {
-        self.say("error", RED, &cause.message);
-        if let Some(hint) = &cause.hint {
+        let (first, further) = cause.message.split_once('\n').unwrap_or((&cause.message, ""));
+        self.say("error", RED, first);
+        for line in further.lines() {
+            Self::raw(&neutral(&format!("  {}\n", one_line(line)), false, self.commands));
+        }
+        for hint in cause.hint.iter().flat_map(|hint| hint.lines()) {
             self.say("hint", CYAN, hint);
         }
     }
@@ -240,7 +245,7 @@ impl Writer {
 
     fn say(&self, kind: &str, colour: &str, words: &str) {
         self.clear();
-        let words = words.replace(['\r', '\n'], " ");
+        let words = one_line(words);
         let line = if self.words_coloured {
             format!("{colour}{kind}:{RESET} {words}\n")
         } else {

@@ -1,13 +1,13 @@
 //! Reading an expectations file (YAML or JSON; `docs/schemas/expectations-1.json`): everything that is wrong with it at
 //! once, each with line and column.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::condition::is_pointer;
 use super::{Condition, Expectation, Expectations, Literal, Number, Pattern, Test, Wanted};
 use crate::base::failure::{Class, Classified};
 use crate::base::limits::Bounds;
+use crate::base::problems::Problems;
 use crate::base::time::parse_duration;
 use crate::base::tree::{Cursor, Document, DocumentError, Object, Value};
 use crate::base::{json, yaml};
@@ -38,25 +38,16 @@ const ENTRIES: usize = 100;
 
 /// Everything that is wrong with an expectations file; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", list(problems))]
+#[error("{problems:#}")]
 pub struct ExpectationsError {
     /// Each with its place, in the order of the file.
-    pub problems: Vec<DocumentError>,
-}
-
-/// Problems in one line.
-fn list(problems: &[DocumentError]) -> String {
-    let mut text = String::new();
-    for (index, problem) in problems.iter().enumerate() {
-        let _ = write!(text, "{}{problem}", if index == 0 { "" } else { "; " });
-    }
-    text
+    pub problems: Problems<DocumentError>,
 }
 
 impl From<DocumentError> for ExpectationsError {
     fn from(problem: DocumentError) -> Self {
         Self {
-            problems: vec![problem],
+            problems: problem.each(),
         }
     }
 }
@@ -83,10 +74,7 @@ impl Expectations {
             let file = Some(Digest::of(bytes));
             Ok(Self { entries, file })
         } else {
-            reader.problems.sort_by_key(|problem| match problem {
-                DocumentError::Shape { at, .. } => Some(*at),
-                _ => None,
-            });
+            reader.problems.sort_by_key(DocumentError::at);
             Err(ExpectationsError {
                 problems: reader.problems,
             })
@@ -97,7 +85,7 @@ impl Expectations {
 /// Goes on after a problem, so that all of them can be told.
 #[derive(Default)]
 struct Reader {
-    problems: Vec<DocumentError>,
+    problems: Problems<DocumentError>,
 }
 
 impl Reader {

@@ -90,7 +90,11 @@ fn directory(
         }
     }
     if !results.is_empty() {
-        inputs.push(input(&path.display().to_string(), None, results, false));
+        inputs.push(ImageInput {
+            place: path.display().to_string(),
+            bytes: results,
+            part: Part::Results,
+        });
     }
     if inputs.is_empty() {
         return Err(Cause {
@@ -115,6 +119,7 @@ fn is_goreleasers(name: &str, bytes: &[u8]) -> bool {
         && read.is_err_and(|error| {
             error
                 .problems
+                .kept()
                 .iter()
                 .any(|problem| problem.trouble == Trouble::GoreleaserMetadata)
         })

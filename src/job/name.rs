@@ -28,6 +28,8 @@ pub enum Part {
         /// Whether an `oci-layout` stands beside it.
         in_layout: bool,
     },
+    /// It holds Tekton results, each of a file of its own, as KEY=VALUE.
+    Results,
     /// It is a bare digest.
     Digest,
     /// It holds names or tags.
@@ -162,6 +164,7 @@ fn read(input: &ImageInput, format: Option<&'static Format>) -> Result<Reading, 
             };
             handoff::read(&input.bytes, hint, format)
         }
+        Part::Results => handoff::read_results(&input.bytes, format),
         Part::Digest => handoff::read_digest(&String::from_utf8_lossy(&input.bytes)),
         Part::Names => handoff::read_names(&String::from_utf8_lossy(&input.bytes)),
     };

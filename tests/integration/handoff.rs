@@ -399,12 +399,41 @@ fn ecrs_own_lists_take_the_region_that_is_given() {
 #[test]
 fn every_problem_of_a_file_is_told_with_its_line() {
     let directory = TempDir::new().unwrap();
-    let text = "r.example/Web:1\nr.example/web:1\nweb:1\nr.example/web@sha256:12\n";
-    fs::write(directory.path().join("list"), text).unwrap();
-    let (code, data, words) = call(&directory, &["targets", "--images-from", "list"], &[], "");
-    assert_eq!((code, data.as_str()), (2, ""), "{words}");
-    for line in ["line 1", "line 3", "line 4"] {
-        assert!(words.contains(line), "{line} is not told: {words}");
+    let told = |file: &str, text: &str| {
+        fs::write(directory.path().join(file), text).unwrap();
+        let (code, data, words) = call(&directory, &["targets", "--images-from", file], &[], "");
+        assert_eq!((code, data.as_str()), (2, ""), "{words}");
+        words
+    };
+    assert_eq!(
+        told(
+            "list",
+            "r.example/Web:1\nr.example/web:1\n web:1\nr.example/web@sha256:12\n"
+        ),
+        "error: could not read list: 3 problems\n  \
+         line 1, column 1: expected a repository in lower case, found \"r.example/Web:1\"\n  \
+         line 3, column 2: expected a registry host in front of the repository, found \"web:1\"\n  \
+         line 4, column 1: after @: expected a digest (sha256: and 64 lower-case hex digits), found \"sha256:12\"\n\
+         hint: line 1: registries know lower-case repositories only; name the repository as it was pushed\n\
+         hint: line 3: write the host, as in registry.example.com/team/web:1.4; for an OCI layout on disk write \
+         oci:PATH\n"
+    );
+    let twice = "services:\n  a: {image: r.example/a}\n  a: {image: r.example/b}\n  a: {}\n";
+    assert_eq!(
+        told("compose.yaml", twice),
+        "error: could not read compose.yaml: 2 problems\n  \
+         line 3, column 6: the key \"a\" stands twice in one object\n  \
+         line 4, column 6: the key \"a\" stands twice in one object\n\
+         hint: keep the one that is meant, and take the other away\n"
+    );
+    fs::create_dir(directory.path().join("results")).unwrap();
+    for (file, text) in [("IMAGE_URL", "r.example/Web:1\n"), ("IMAGE_DIGEST", "sha256:12")] {
+        fs::write(directory.path().join("results").join(file), text).unwrap();
     }
-    assert!(!words.contains("line 2"), "{words}");
+    let words = call(&directory, &["targets", "--images-from", "results"], &[], "").2;
+    assert!(words.contains("\n  IMAGE_DIGEST: expected a digest"), "{words}");
+    assert!(
+        words.contains("\n  IMAGE_URL: expected a repository in lower case"),
+        "{words}"
+    );
 }

@@ -4,14 +4,13 @@
 //! Sources: docker/buildx `docs/reference/buildx_build.md`, `buildx_bake.md`, `buildx_imagetools_create.md`;
 //! moby/buildkit `exporter/containerimage/exptypes/types.go`; docker/build-push-action `action.yml`.
 
-use super::error::{Spot, Trouble};
+use super::error::Trouble;
 use super::input::Input;
+use super::key_values;
 use super::name::Style;
-use super::reading::{Reading, What, spot};
+use super::reading::{Frame, Reading, Sought, What, Words, spot};
 use crate::base::foreign::Foreign;
-use crate::base::json;
-use crate::base::limits::Bounds;
-use crate::base::tree::{Cursor, Object};
+use crate::base::tree::{Cursor, DocumentError, Object};
 use crate::domain::oci::Digest;
 
 const DIGEST: &str = "containerimage.digest";
@@ -49,11 +48,7 @@ pub(super) fn read_imagetools(input: &Input<'_>, reading: &mut Reading) {
     let digest = object
         .required(DESCRIPTOR)
         .and_then(|descriptor| descriptor.object()?.required("digest"));
-    if let Some(digest) = reading.take(digest)
-        && let Some(read) = reading.digest(&digest)
-    {
-        named(&object, &read, &digest, reading);
-    }
+    named(&object, digest, reading);
 }
 
 /// F04, the outputs of the action: `metadata` holds F05, `digest` stands alone, `imageid` proves nothing.
@@ -67,55 +62,42 @@ pub(super) fn read_outputs(input: &Input<'_>, reading: &mut Reading) {
     if object.optional("digest").is_none() {
         return one(&object, reading);
     }
-    let metadata = object.optional("metadata");
-    if let Some(metadata) = metadata.filter(|metadata| metadata.string().is_ok_and(|text| !text.is_empty())) {
-        let text = metadata.string().unwrap_or_default();
-        embedded(text, &spot(&metadata), reading);
-    }
-    if let Some(digest) = reading.take(object.required("digest"))
-        && let Some(read) = reading.digest(&digest)
+    if let Some(metadata) = object.optional("metadata")
+        && let Some(words) = reading.words(Ok(metadata))
+        && !words.text.is_empty()
     {
-        reading.push(
-            What::Digest(read),
-            digest.string().unwrap_or_default(),
-            spot(&digest),
-        );
+        embedded(&words.text, &Frame::Escaped(words.spot.clone()), reading);
+    }
+    if let Some(digest) = reading.words(object.required("digest")) {
+        alone(&digest, reading);
     }
 }
 
 /// The three outputs as lines.
 fn lines(input: &Input<'_>, reading: &mut Reading) {
-    for (line, words) in input.lines() {
-        match words.split_once('=') {
-            Some(("metadata", text)) => embedded(text, &input.spot(line), reading),
-            Some(("digest", text)) => {
-                let at = input.spot(line);
-                if let Some(digest) = reading.sound(&at, super::name::digest(text)) {
-                    reading.push(What::Digest(digest), text, at);
-                }
-            }
-            _ => {}
+    let is_output = |key: &str| matches!(key, "metadata" | "digest");
+    for pair in key_values::pairs(input, is_output, reading) {
+        match pair.key {
+            "metadata" => embedded(pair.value, &pair.frame(), reading),
+            _ => alone(&pair.words(), reading),
         }
     }
 }
 
-/// JSON inside a string; its own lines mean nothing to the reader of the file.
-fn embedded(text: &str, at: &Spot, reading: &mut Reading) {
-    let mut inner = Reading::new(reading.format);
-    match json::read(text.as_bytes(), Bounds::SMALL_DOCUMENT) {
-        Ok(document) => {
-            if let Some(object) = inner.take(document.cursor().object()) {
-                one(&object, &mut inner);
-            }
-        }
-        Err(error) => inner.trouble(at.clone(), Trouble::Document(error)),
+/// A digest without a name beside it.
+fn alone(words: &Words<'_>, reading: &mut Reading) {
+    if let Some(digest) = reading.digest_in(words) {
+        reading.push(What::Digest(digest), words.text.clone(), words.spot.clone());
     }
-    reading.configs.append(&mut inner.configs);
-    reading.items.extend(inner.items.into_iter().map(|mut item| {
-        item.spot = at.clone();
-        item
-    }));
-    reading.problems.append(&mut inner.problems);
+}
+
+/// F05 inside another text.
+fn embedded(text: &str, frame: &Frame, reading: &mut Reading) {
+    reading.embedded((text, frame), |top, inner| {
+        if let Some(object) = inner.take(top.object()) {
+            one(&object, inner);
+        }
+    });
 }
 
 /// One build's object; without an image in it, nothing.
@@ -123,29 +105,47 @@ fn one(object: &Object<'_>, reading: &mut Reading) {
     let Some(member) = object.optional(DIGEST) else {
         return;
     };
-    let config = object.optional(CONFIG).and_then(|config| reading.digest(&config));
-    let Some(digest) = reading.digest(&member) else {
-        return;
-    };
-    if config.as_ref() == Some(&digest) {
-        return reading.trouble(
-            spot(&member),
-            Trouble::ConfigDigest(Foreign::new(digest.to_string())),
-        );
+    let config = reading.digest_if_any(object.optional(CONFIG));
+    let digest = named(object, Ok(member.clone()), reading);
+    let Some(config) = config.sound() else { return };
+    if digest.as_ref() == Some(&config) {
+        let found = Foreign::new(config.to_string());
+        return reading.trouble(spot(&member), Trouble::ConfigDigest(found));
     }
-    reading.configs.extend(config);
-    named(object, &digest, &member, reading);
+    reading.configs.push(config);
 }
 
 /// Every name of `image.name`, separated by commas; the docker driver writes none.
-fn named(object: &Object<'_>, digest: &Digest, at: &Cursor<'_>, reading: &mut Reading) {
-    let names = object.optional(NAME);
-    let text = names.as_ref().and_then(|names| reading.take(names.string()));
-    let (Some(names), Some(text)) = (names, text.filter(|text| !text.trim().is_empty())) else {
-        return reading.push(What::Digest(digest.clone()), digest.to_string(), spot(at));
-    };
-    for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        reading.image(name, Some(digest), Style::Tool, spot(&names));
+fn named(
+    object: &Object<'_>,
+    member: Result<Cursor<'_>, DocumentError>,
+    reading: &mut Reading,
+) -> Option<Digest> {
+    let at = member.as_ref().map(spot).unwrap_or_default();
+    let digest = reading.digest(member);
+    let names = object.optional(NAME).and_then(|names| reading.words(Ok(names)));
+    match (names.filter(|names| !names.text.trim().is_empty()), &digest) {
+        (None, Sought::Sound(digest)) => {
+            reading.push(What::Digest(digest.clone()), digest.to_string(), at);
+        }
+        (None, _) => {}
+        (Some(names), digest) => each(&names, digest, reading),
+    }
+    digest.sound()
+}
+
+fn each(names: &Words<'_>, digest: &Sought<Digest>, reading: &mut Reading) {
+    for name in names
+        .text
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+    {
+        let name = Words {
+            text: name.into(),
+            spot: names.spot.clone(),
+        };
+        reading.image(&name, digest, Style::Tool);
     }
 }
 

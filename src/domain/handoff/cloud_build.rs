@@ -4,7 +4,7 @@
 
 use super::input::Input;
 use super::name::Style;
-use super::reading::{Reading, spot};
+use super::reading::Reading;
 
 pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
     let Some(top) = super::json_object(input, reading) else {
@@ -17,12 +17,9 @@ pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
         let Some(image) = reading.take(image.object()) else {
             continue;
         };
-        let (name, digest) = (image.required("name"), image.required("digest"));
-        let (Some(name), Some(digest)) = (reading.take(name), reading.take(digest)) else {
-            continue;
-        };
-        if let (Some(text), Some(digest)) = (reading.take(name.string()), reading.digest(&digest)) {
-            reading.image(text, Some(&digest), Style::Tool, spot(&name));
+        let digest = reading.digest(image.required("digest"));
+        if let Some(name) = reading.words(image.required("name")) {
+            reading.image(&name, &digest, Style::Tool);
         }
     }
 }

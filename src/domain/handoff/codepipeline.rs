@@ -4,7 +4,7 @@
 
 use super::input::Input;
 use super::name::Style;
-use super::reading::{Reading, spot};
+use super::reading::{Reading, Sought};
 use crate::base::tree::Cursor;
 
 pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
@@ -13,10 +13,8 @@ pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
     };
     for item in items {
         let uri = item.object().and_then(|item| item.required("imageUri"));
-        if let Some(uri) = reading.take(uri)
-            && let Some(text) = reading.take(uri.string())
-        {
-            reading.image(text, None, Style::Tool, spot(&uri));
+        if let Some(uri) = reading.words(uri) {
+            reading.image(&uri, &Sought::Absent, Style::Tool);
         }
     }
 }
@@ -26,16 +24,10 @@ fn detail(input: &Input<'_>, reading: &mut Reading) {
     let Some(object) = super::json_object(input, reading) else {
         return;
     };
-    let digest = object
-        .optional("ImageDigest")
-        .map(|digest| reading.digest(&digest));
-    let Some(uri) = reading.take(object.required("ImageURI")) else {
-        return;
-    };
-    let Some(text) = reading.take(uri.string()) else {
-        return;
-    };
-    reading.image(text, digest.flatten().as_ref(), Style::Tool, spot(&uri));
+    let digest = reading.digest_if_any(object.optional("ImageDigest"));
+    if let Some(uri) = reading.words(object.required("ImageURI")) {
+        reading.image(&uri, &digest, Style::Tool);
+    }
 }
 
 /// D12.

@@ -2,10 +2,9 @@
 //!
 //! Source: Docker documentation, `docker compose config`, `--resolve-image-digests`, `--lock-image-digests`.
 
-use super::error::Trouble;
 use super::input::Input;
 use super::name::{self, Style};
-use super::reading::{Reading, What, spot};
+use super::reading::{Reading, What};
 use crate::base::tree::{Cursor, Document};
 use crate::domain::oci::ImageRef;
 
@@ -18,7 +17,10 @@ pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
                 parsed = document;
                 &parsed
             }
-            Err(error) => return reading.trouble(super::Spot::default(), Trouble::Document(error)),
+            Err(error) => {
+                reading.take::<()>(Err(error));
+                return;
+            }
         },
     };
     let top = document.cursor();
@@ -26,24 +28,21 @@ pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
     let Some(services) = reading.take(services) else {
         return;
     };
-    for (_, service) in services.members() {
+    for (_, service) in services.members().filter(|(_, service)| !service.is_null()) {
         // A service that is only built, or was emptied by --lock-image-digests, has no image.
-        if let Some(image) = service
-            .object()
-            .ok()
-            .and_then(|service| service.optional("image"))
-        {
-            one(&image, reading);
+        let service = reading.take(service.object());
+        if let Some(image) = service.and_then(|service| service.optional("image")) {
+            one(image, reading);
         }
     }
 }
 
 /// Without tag and digest, `latest` is meant.
-fn one(member: &Cursor<'_>, reading: &mut Reading) {
-    let Some(text) = reading.take(member.string()) else {
+fn one(member: Cursor<'_>, reading: &mut Reading) {
+    let Some(name) = reading.words(Ok(member)) else {
         return;
     };
-    let Some(image) = reading.sound(&spot(member), name::reference(text, Style::Tool)) else {
+    let Some(image) = reading.sound(&name.spot, name::reference(&name.text, Style::Tool)) else {
         return;
     };
     let tag = match (image.tag(), image.digest()) {
@@ -51,7 +50,7 @@ fn one(member: &Cursor<'_>, reading: &mut Reading) {
         (tag, _) => tag.cloned(),
     };
     let image = ImageRef::new(image.place().clone(), tag, image.digest().cloned());
-    reading.push(What::Image(image), text, spot(member));
+    reading.push(What::Image(image), name.text, name.spot);
 }
 
 /// D19.

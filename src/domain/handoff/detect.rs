@@ -9,6 +9,7 @@ use super::{
     buildpacks, buildx, cloud_build, codepipeline, compose, ecr, generic, github, goreleaser, jib, layout,
     literal, metadata_action, oras, push_output, report, skaffold, werf,
 };
+use crate::base::problems::Problems;
 use crate::base::tree::Value;
 
 /// One rule of detection.
@@ -220,10 +221,10 @@ fn ambiguous(first: &Format, second: &Format) -> HandoffError {
     };
     HandoffError {
         format: None,
-        problems: vec![Problem {
+        problems: Problems::from(Problem {
             spot: Spot::default(),
             trouble,
-        }],
+        }),
     }
 }
 

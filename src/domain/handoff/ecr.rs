@@ -5,10 +5,9 @@
 
 use super::error::Trouble;
 use super::input::Input;
-use super::reading::{Reading, What, spot};
-use crate::base::foreign::Foreign;
+use super::reading::{Reading, What};
 use crate::base::tree::{Cursor, Object};
-use crate::domain::oci::{Digest, ImageRef, Tag};
+use crate::domain::oci::{ImageRef, Tag};
 
 /// Artifact types of signatures and attestations (Notary signature specification; in-toto attestation framework; cosign).
 const ATTACHED: [&str; 4] = [
@@ -54,24 +53,26 @@ fn one_event(event: &Object<'_>, reading: &mut Reading) {
     }
     let account = reading.take(event.required("account").and_then(|account| account.string()));
     let region = reading.take(event.required("region").and_then(|region| region.string()));
-    let path = reading.take(detail.required("repository-name"));
-    let digest = reading.take(detail.required("image-digest"));
-    let (Some(account), Some(region), Some(path), Some(digest)) = (account, region, path, digest) else {
+    let digest = reading.digest(detail.required("image-digest"));
+    let tag = detail
+        .optional("image-tag")
+        .filter(|tag| tag.string() != Ok("") && !tag.is_null());
+    let tag = tag.map(|tag| reading.take(tag.parse::<Tag>("a tag")));
+    let Some(path) = reading.words(detail.required("repository-name")) else {
         return;
     };
-    let (Some(name), Some(digest)) = (reading.take(path.string()), reading.digest(&digest)) else {
+    let (Some(account), Some(region)) = (account, region) else {
         return;
     };
-    let full = format!("{}/{name}", host(account, region));
-    let tag = word("image-tag").filter(|tag| !tag.is_empty());
-    let tag = tag.map(str::parse).transpose().map_err(Trouble::Reference);
+    let full = format!("{}/{}", host(account, region), path.text);
     let parsed = full.parse::<ImageRef>().map_err(Trouble::Reference);
-    if let (Some(image), Some(tag)) = (
-        reading.sound(&spot(&path), parsed),
-        reading.sound(&spot(&path), tag),
+    if let (Some(image), Some(digest), Some(tag)) = (
+        reading.sound(&path.spot, parsed),
+        digest.sound(),
+        tag.map_or(Some(None), |tag| tag.map(Some)),
     ) {
         let image = ImageRef::new(image.place().clone(), tag, Some(digest));
-        reading.push(What::Image(image), full, spot(&path));
+        reading.push(What::Image(image), full, path.spot);
     }
 }
 
@@ -114,60 +115,40 @@ pub(super) fn read_images(input: &Input<'_>, reading: &mut Reading) {
         if is_attached(&detail) {
             continue;
         }
-        let Some(member) = reading.take(detail.required("imageDigest")) else {
-            continue;
-        };
-        let Some(digest) = reading.digest(&member) else {
-            continue;
-        };
         let tags = detail.optional("imageTags").filter(|tags| !tags.is_null());
-        let tags = tags
-            .and_then(|tags| reading.take(tags.array()))
-            .unwrap_or_default();
-        let read: Vec<Tag> = tags
-            .iter()
-            .filter_map(|tag| reading.take(tag.parse("a tag")))
-            .collect();
-        add(&detail, &digest, read, &member, reading);
+        let tags = tags.and_then(|tags| reading.take(tags.array()));
+        add(&detail, &detail, &tags.unwrap_or_default(), reading);
     }
 }
 
 fn put(image: &Object<'_>, reading: &mut Reading) {
-    let Some(id) = reading.take(image.required("imageId").and_then(|id| id.object())) else {
-        return;
-    };
-    let Some(member) = reading.take(id.required("imageDigest")) else {
-        return;
-    };
-    let Some(digest) = reading.digest(&member) else {
-        return;
-    };
-    let tag = id
-        .optional("imageTag")
-        .and_then(|tag| reading.take(tag.parse("a tag")));
-    add(image, &digest, tag.into_iter().collect(), &member, reading);
+    if let Some(id) = reading.take(image.required("imageId").and_then(|id| id.object())) {
+        let tag: Vec<_> = id.optional("imageTag").into_iter().collect();
+        add(image, &id, &tag, reading);
+    }
 }
 
-fn add(image: &Object<'_>, digest: &Digest, tags: Vec<Tag>, at: &Cursor<'_>, reading: &mut Reading) {
-    let account = reading.take(image.required("registryId").and_then(|account| account.string()));
-    let path = reading.take(image.required("repositoryName").and_then(|path| path.string()));
-    let (Some(account), Some(path)) = (account, path) else {
-        return;
-    };
-    if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
-        let found = Foreign::new(account);
-        return reading.trouble(
-            spot(at),
-            Trouble::Value {
-                expected: "an account of 12 digits",
-                found,
-            },
-        );
+/// An image, what identifies it, and its tags.
+fn add(image: &Object<'_>, id: &Object<'_>, tags: &[Cursor<'_>], reading: &mut Reading) {
+    let mut tags: Vec<Option<Tag>> = tags
+        .iter()
+        .filter_map(|tag| reading.take(tag.parse("a tag")).map(Some))
+        .collect();
+    if tags.is_empty() {
+        tags.push(None);
     }
-    let tags = if tags.is_empty() {
-        vec![None]
-    } else {
-        tags.into_iter().map(Some).collect()
+    let account = image
+        .required("registryId")
+        .and_then(|account| match account.string()? {
+            text if is_account(text) => Ok(text),
+            _ => Err(account.error("an account of 12 digits")),
+        });
+    let account = reading.take(account);
+    let path = reading.take(image.required("repositoryName").and_then(|path| path.string()));
+    let words = reading.words(id.required("imageDigest"));
+    let digest = words.as_ref().and_then(|words| reading.digest_in(words));
+    let (Some(account), Some(path), Some(digest), Some(words)) = (account, path, digest, words) else {
+        return;
     };
     for tag in tags {
         let what = What::Ecr {
@@ -176,8 +157,12 @@ fn add(image: &Object<'_>, digest: &Digest, tags: Vec<Tag>, at: &Cursor<'_>, rea
             tag,
             digest: digest.clone(),
         };
-        reading.push(what, format!("{path}@{digest}"), spot(at));
+        reading.push(what, format!("{path}@{digest}"), words.spot.clone());
     }
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// D03.

@@ -4,11 +4,12 @@ use std::fmt;
 
 use crate::base::failure::{Class, Classified};
 use crate::base::foreign::Foreign;
+use crate::base::problems::Problems;
 use crate::base::tree::{DocumentError, Position};
 use crate::domain::oci::ReferenceError;
 
-/// Problems shown in one message; more are counted (ours).
-const SHOWN: usize = 20;
+/// Lines named before one hint; more are counted (ours).
+const LINES: usize = 3;
 
 /// What is wrong with one text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +17,7 @@ pub struct HandoffError {
     /// The format that the text was read as, where one was chosen.
     pub format: Option<&'static str>,
     /// The problems in the order in which they stand; never empty.
-    pub problems: Vec<Problem>,
+    pub problems: Problems<Problem>,
 }
 
 /// One problem and where it stands.
@@ -31,10 +32,29 @@ pub struct Problem {
 /// A place in a text; what is not known is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spot {
-    /// Line and column; of line formats the column is 0.
+    /// Line and column; none for the text as a whole, also where one word is all of it.
     pub at: Option<Position>,
     /// The member, as `web["image.name"]`.
     pub member: Option<String>,
+}
+
+impl Spot {
+    /// The same place, as that of a member.
+    pub(super) fn of(self, member: impl Into<String>) -> Self {
+        let member = Some(member.into());
+        Self { member, ..self }
+    }
+}
+
+impl From<DocumentError> for Problem {
+    fn from(error: DocumentError) -> Self {
+        let spot = Spot {
+            at: error.at(),
+            member: Some(error.path().to_owned()).filter(|path| !path.is_empty()),
+        };
+        let trouble = Trouble::Document(error);
+        Self { spot, trouble }
+    }
 }
 
 /// What can be wrong.
@@ -55,8 +75,11 @@ pub enum Trouble {
         what: &'static str,
     },
     /// JSON or YAML that cannot be read, or a member of another shape.
-    #[error(transparent)]
+    #[error("{}", .0.reason())]
     Document(DocumentError),
+    /// A key that stands twice, with two values.
+    #[error("expected every key once, found {} again", .0.quote())]
+    Repeated(Foreign),
     /// No reference.
     #[error(transparent)]
     Reference(ReferenceError),
@@ -135,6 +158,9 @@ impl Trouble {
     fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Reference(problem) => return problem.hint(),
+            Self::Document(DocumentError::DuplicateKey { .. }) | Self::Repeated(_) => {
+                "keep the one that is meant, and take the other away"
+            }
             Self::UpperCase(_) => {
                 "registries know lower-case repositories only; name the repository as it was pushed"
             }
@@ -177,20 +203,25 @@ fn is_plain(path: &str) -> bool {
     path.len() <= 80 && path.bytes().all(plain)
 }
 
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let between = if self.member.is_some() && self.at.is_some() {
+            ", "
+        } else {
+            ""
+        };
+        write!(f, "{}{between}", self.member.as_deref().unwrap_or_default())?;
+        match self.at {
+            Some(Position { line, column }) => write!(f, "line {line}, column {column}"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if matches!(self.trouble, Trouble::Document(_)) {
-            return self.trouble.fmt(f);
-        }
-        match (&self.spot.at, &self.spot.member) {
-            (Some(Position { line, column: 0 }), None) => write!(f, "line {line}: ")?,
-            (Some(Position { line, column: 0 }), Some(member)) => write!(f, "{member}, line {line}: ")?,
-            (Some(Position { line, column }), Some(member)) => {
-                write!(f, "{member}, line {line}, column {column}: ")?;
-            }
-            (Some(Position { line, column }), None) => write!(f, "line {line}, column {column}: ")?,
-            (None, Some(member)) => write!(f, "{member}: ")?,
-            (None, None) => {}
+        if self.spot != Spot::default() {
+            write!(f, "{}: ", self.spot)?;
         }
         self.trouble.fmt(f)?;
         // Display of a transparent reference error does not tell its source.
@@ -204,18 +235,12 @@ impl fmt::Display for Problem {
 }
 
 impl fmt::Display for HandoffError {
+    /// A line for each problem, where there are several.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(format) = self.format {
             write!(f, "as {format}: ")?;
         }
-        for (index, problem) in self.problems.iter().take(SHOWN).enumerate() {
-            let between = if index == 0 { "" } else { "; " };
-            write!(f, "{between}{problem}")?;
-        }
-        match self.problems.len().checked_sub(SHOWN) {
-            Some(more @ 1..) => write!(f, "; and {more} more problems"),
-            _ => Ok(()),
-        }
+        write!(f, "{:#}", self.problems)
     }
 }
 
@@ -226,7 +251,37 @@ impl Classified for HandoffError {
         Class::Usage
     }
 
+    /// A line for each fix; what does not fix all that is told says what it fixes.
     fn hint(&self) -> Option<String> {
-        self.problems.iter().find_map(|problem| problem.trouble.hint())
+        let mut hints: Vec<(String, Vec<&Spot>)> = Vec::new();
+        for problem in self.problems.shown() {
+            let Some(hint) = problem.trouble.hint() else {
+                continue;
+            };
+            match hints.iter_mut().find(|(known, _)| *known == hint) {
+                Some((_, spots)) => spots.push(&problem.spot),
+                None => hints.push((hint, vec![&problem.spot])),
+            }
+        }
+        let told = self.problems.shown().len();
+        let line = |(hint, spots): &(String, Vec<&Spot>)| match lines(spots) {
+            Some(lines) if spots.len() < told => format!("{lines}: {hint}"),
+            _ => hint.clone(),
+        };
+        let hints: Vec<String> = hints.iter().map(line).collect();
+        (!hints.is_empty()).then(|| hints.join("\n"))
+    }
+}
+
+/// `line 3`, or `lines 1, 4, 5 and 2 more`; none where they have no lines.
+fn lines(spots: &[&Spot]) -> Option<String> {
+    let mut lines: Vec<u32> = spots.iter().filter_map(|spot| Some(spot.at?.line)).collect();
+    lines.dedup();
+    let shown: Vec<String> = lines.iter().take(LINES).map(u32::to_string).collect();
+    let word = if lines.len() > 1 { "lines" } else { "line" };
+    match lines.len().checked_sub(LINES) {
+        _ if shown.is_empty() => None,
+        Some(more @ 1..) => Some(format!("{word} {} and {more} more", shown.join(", "))),
+        _ => Some(format!("{word} {}", shown.join(", "))),
     }
 }

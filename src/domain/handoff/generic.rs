@@ -2,45 +2,39 @@
 
 use super::input::Input;
 use super::name::{self, Style};
-use super::reading::{Reading, spot};
-use crate::base::tree::{Cursor, Document, Position};
+use super::reading::{Reading, Sought};
+use crate::base::tree::{Cursor, Document};
 
 /// The members that may name an image.
 const NAMES: [&str; 3] = ["image", "name", "ref"];
 
 pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
     for (line, document) in &input.json_lines {
-        let before = reading.items.len();
-        one(&document.cursor(), reading);
-        for item in reading.items.iter_mut().skip(before) {
-            let column = item.spot.at.map_or(1, |at| at.column);
-            item.spot.at = Some(Position { line: *line, column });
-        }
+        let mut inner = Reading::new(reading.format);
+        one(document.cursor(), &mut inner);
+        reading.absorb(inner, &line.frame(line.words));
     }
     let Some(top) = input.top() else { return };
     let items = top.array().unwrap_or_else(|_| vec![top]);
     for item in items {
-        one(&item, reading);
+        one(item, reading);
     }
 }
 
-fn one(item: &Cursor<'_>, reading: &mut Reading) {
-    if let Ok(text) = item.string() {
-        return reading.image(text, None, Style::Typed, spot(item));
+fn one(item: Cursor<'_>, reading: &mut Reading) {
+    if item.string().is_ok() {
+        let name = reading.words(Ok(item));
+        return name
+            .iter()
+            .for_each(|name| reading.image(name, &Sought::Absent, Style::Typed));
     }
     let Some(object) = reading.take(item.object()) else {
         return;
     };
-    let Some(name) = NAMES.iter().find_map(|name| object.optional(name)) else {
-        let missing = object.required("image").map(|_| ());
-        reading.take(missing);
-        return;
-    };
-    let digest = object.optional("digest").map(|digest| reading.digest(&digest));
-    if let Some(text) = reading.take(name.string())
-        && digest != Some(None)
-    {
-        reading.image(text, digest.flatten().as_ref(), Style::Typed, spot(&name));
+    let digest = reading.digest_if_any(object.optional("digest"));
+    let name = NAMES.iter().find_map(|name| object.optional(name));
+    if let Some(name) = reading.words(name.map_or_else(|| object.required("image"), Ok)) {
+        reading.image(&name, &digest, Style::Typed);
     }
 }
 

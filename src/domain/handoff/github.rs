@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::error::Trouble;
 use super::input::Input;
 use super::name::Style;
-use super::reading::{Reading, spot};
+use super::reading::{Reading, Sought};
 use crate::base::foreign::Foreign;
 use crate::base::tree::Cursor;
 use crate::domain::oci::Digest;
@@ -30,24 +30,22 @@ fn one(subject: &Cursor<'_>, known: &mut BTreeMap<String, Digest>, reading: &mut
         return;
     };
     let kind = reading.take(object.required("kind").and_then(|kind| kind.string()));
-    let name = reading.take(object.required("name"));
-    let digest = reading.take(object.required("digest"));
-    let (Some("oci"), Some(name), Some(digest)) = (kind, name, digest) else {
+    if kind.is_some_and(|kind| kind != "oci") {
         return;
-    };
-    let Some(text) = reading.take(name.string()) else {
-        return;
-    };
-    let Some(digest) = reading.digest(&digest) else {
-        return;
-    };
-    if known
-        .insert(text.to_owned(), digest.clone())
-        .is_some_and(|other| other != digest)
-    {
-        return reading.trouble(spot(&name), Trouble::TwoDigests(Foreign::new(text)));
     }
-    reading.image(text, Some(&digest), Style::Tool, spot(&name));
+    let digest = reading.digest(object.required("digest"));
+    let Some(name) = reading.words(object.required("name")) else {
+        return;
+    };
+    if let Sought::Sound(digest) = &digest
+        && known
+            .insert(name.text.to_string(), digest.clone())
+            .is_some_and(|other| other != *digest)
+    {
+        let trouble = Trouble::TwoDigests(Foreign::new(&name.text));
+        reading.trouble(name.spot.clone(), trouble);
+    }
+    reading.image(&name, &digest, Style::Tool);
 }
 
 /// D01.

@@ -6,7 +6,7 @@
 use super::error::Trouble;
 use super::input::Input;
 use super::name::{self, Style, has_host};
-use super::reading::{Reading, spot};
+use super::reading::{Reading, Sought, spot};
 use crate::base::tree::Cursor;
 
 const TYPES: [&str; 3] = ["Docker Image", "Published Docker Image", "Docker Manifest"];
@@ -39,28 +39,25 @@ fn artifact(item: &Cursor<'_>, reading: &mut Reading) {
     let digest = object
         .optional("extra")
         .and_then(|extra| extra.object().ok()?.optional("Digest"));
-    let Some(digest) = digest.filter(|digest| digest.string().is_ok_and(|text| !text.is_empty())) else {
+    let Some(digest) = digest.filter(|digest| !digest.is_null() && digest.string() != Ok("")) else {
         return;
     };
-    let name = reading.take(object.required("name"));
-    if let (Some(name), Some(digest)) = (name, reading.digest(&digest))
-        && let Some(text) = reading.take(name.string())
-    {
-        reading.image(text, Some(&digest), Style::Tool, spot(&name));
+    let digest = reading.digest(Ok(digest));
+    if let Some(name) = reading.words(object.required("name")) {
+        reading.image(&name, &digest, Style::Tool);
     }
 }
 
 /// Lines of hexadecimal digits, blank, blank or `*`, name.
 fn sums(input: &Input<'_>, reading: &mut Reading) {
-    for (line, words) in input.lines() {
-        let at = input.spot(line);
-        let Some((hex, name)) = sum(words) else {
-            reading.trouble(at, Trouble::Line("64 hex digits, two blanks and a name"));
+    for line in input.lines() {
+        let Some((hex, name)) = sum(line.words) else {
+            let trouble = Trouble::Line("64 hex digits, two blanks and a name");
+            reading.trouble(line.spot(line.words), trouble);
             continue;
         };
-        if let Some(digest) = reading.sound(&at, name::digest(&format!("sha256:{hex}"))) {
-            reading.image(name, Some(&digest), Style::Tool, at);
-        }
+        let digest = reading.sound(&line.spot(hex), name::digest(&format!("sha256:{hex}")));
+        reading.image(&line.part(name), &Sought::required(digest), Style::Tool);
     }
 }
 
@@ -86,5 +83,5 @@ pub(super) fn is_sums(input: &Input<'_>) -> bool {
     let mut lines = input.lines().peekable();
     !input.looks_like_json()
         && lines.peek().is_some()
-        && lines.all(|(_, words)| sum(words).is_some_and(|(_, name)| image(name)))
+        && lines.all(|line| sum(line.words).is_some_and(|(_, name)| image(name)))
 }

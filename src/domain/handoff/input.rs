@@ -1,7 +1,9 @@
 //! One text as it was handed over, parsed once so that every rule can be asked cheaply.
 
 use super::error::{HandoffError, Problem, Spot, Trouble};
+use super::reading::{Frame, Words};
 use crate::base::limits::{Bounds, JSON_DEPTH, MEBIBYTE};
+use crate::base::problems::Problems;
 use crate::base::tree::{Cursor, Document, DocumentError, Object, Position};
 use crate::base::{json, yaml};
 
@@ -29,8 +31,8 @@ pub(super) struct Input<'a> {
     pub(super) hint: Hint<'a>,
     /// One JSON document.
     pub(super) json: Option<Document>,
-    /// JSON lines, each with its number.
-    pub(super) json_lines: Vec<(u32, Document)>,
+    /// JSON lines.
+    pub(super) json_lines: Vec<(Line<'a>, Document)>,
     /// A YAML document with services.
     pub(super) yaml: Option<Document>,
 }
@@ -48,13 +50,13 @@ impl<'a> Input<'a> {
         if input.looks_like_json() {
             match json::read(bytes, BOUNDS) {
                 Ok(document) => input.json = Some(document),
-                Err(error) => {
-                    let lines = json_lines(text);
-                    input.json_lines = lines.ok_or_else(|| whole(Trouble::Document(error)))?;
+                Err(error @ DocumentError::Syntax { .. }) => {
+                    input.json_lines = input.documents().unwrap_or_else(|| Err(document(error)))?;
                 }
+                Err(error) => return Err(document(error)),
             }
         } else if text.lines().any(|line| line.starts_with("services:")) {
-            input.yaml = Some(input.as_yaml().map_err(|error| whole(Trouble::Document(error)))?);
+            input.yaml = Some(input.as_yaml().map_err(document)?);
         }
         Ok(input)
     }
@@ -101,18 +103,53 @@ impl<'a> Input<'a> {
             .is_some_and(|object| members.iter().all(|name| object.optional(name).is_some()))
     }
 
-    /// The lines that hold something besides comments, each with its number and without comment and blanks.
-    pub(super) fn lines(&self) -> impl Iterator<Item = (u32, &'a str)> + use<'a> {
-        let lines = (1u32..).zip(self.text.lines().map(without_comment));
-        lines.filter(|(_, words)| !words.is_empty())
+    /// The lines that hold something besides comments, each without comment and blanks around.
+    pub(super) fn lines(&self) -> impl Iterator<Item = Line<'a>> + use<'a> {
+        self.lines_of(without_comment)
     }
 
-    /// Where a line stands; a text of one line needs no number.
-    pub(super) fn spot(&self, line: u32) -> Spot {
-        let several = self.text.trim_end().contains('\n');
-        Spot {
-            at: several.then_some(Position { line, column: 0 }),
-            member: None,
+    /// The lines that hold something, each without blanks around.
+    pub(super) fn whole_lines(&self) -> impl Iterator<Item = Line<'a>> + use<'a> {
+        self.lines_of(str::trim)
+    }
+
+    fn lines_of(&self, words: fn(&str) -> &str) -> impl Iterator<Item = Line<'a>> + use<'a> {
+        let all = self.text.trim().len();
+        let lines = (1u32..).zip(self.text.lines()).map(move |(number, whole)| {
+            let words = words(whole);
+            Line {
+                number,
+                whole,
+                words,
+                is_all: words.len() == all,
+            }
+        });
+        lines.filter(|line| !line.words.is_empty())
+    }
+
+    /// Every line as a document of its own, if that is what the lines are, or what is wrong with each.
+    fn documents(&self) -> Option<Result<Vec<(Line<'a>, Document)>, HandoffError>> {
+        let (mut documents, mut problems) = (Vec::new(), Problems::default());
+        for line in self.whole_lines() {
+            match json::read(line.words.as_bytes(), BOUNDS) {
+                Ok(document) => documents.push((line, document)),
+                // One document over several lines is broken somewhere.
+                Err(DocumentError::Syntax { .. }) if documents.is_empty() && problems.is_empty() => {
+                    return None;
+                }
+                Err(error) => {
+                    let frame = line.frame(line.words);
+                    problems.append(error.each(), |error| frame.problem(error.into()));
+                }
+            }
+        }
+        match (problems.is_empty(), documents.len()) {
+            (true, 0 | 1) => None,
+            (true, _) => Some(Ok(documents)),
+            (false, _) => Some(Err(HandoffError {
+                format: None,
+                problems,
+            })),
         }
     }
 
@@ -126,14 +163,70 @@ impl<'a> Input<'a> {
     }
 }
 
+/// One line of a text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line<'a> {
+    number: u32,
+    whole: &'a str,
+    /// What it holds.
+    pub(super) words: &'a str,
+    /// Whether its words are all of the text.
+    is_all: bool,
+}
+
+impl<'a> Line<'a> {
+    /// Where a part of it stands; what is all of the text needs no place.
+    pub(super) fn spot(&self, part: &str) -> Spot {
+        let is_all = self.is_all && part.len() == self.words.len();
+        Spot {
+            at: (!is_all).then(|| self.at(part)),
+            member: None,
+        }
+    }
+
+    fn at(&self, part: &str) -> Position {
+        let offset = (part.as_ptr() as usize).saturating_sub(self.whole.as_ptr() as usize);
+        Position {
+            line: self.number,
+            column: u32::try_from(offset).unwrap_or(u32::MAX).saturating_add(1),
+        }
+    }
+
+    /// A part of it as a document of its own.
+    pub(super) fn frame(&self, part: &str) -> Frame {
+        Frame::Verbatim(Spot {
+            at: Some(self.at(part)),
+            member: None,
+        })
+    }
+
+    /// A part of it with its place.
+    pub(super) fn part(&self, part: &'a str) -> Words<'a> {
+        Words {
+            text: part.into(),
+            spot: self.spot(part),
+        }
+    }
+}
+
 /// A problem of the text as a whole.
 pub(super) fn whole(trouble: Trouble) -> HandoffError {
     HandoffError {
         format: None,
-        problems: vec![Problem {
+        problems: Problems::from(Problem {
             spot: Spot::default(),
             trouble,
-        }],
+        }),
+    }
+}
+
+/// What is wrong with the text as a document.
+fn document(error: DocumentError) -> HandoffError {
+    let mut problems = Problems::default();
+    problems.append(error.each(), Problem::from);
+    HandoffError {
+        format: None,
+        problems,
     }
 }
 
@@ -154,15 +247,6 @@ fn checked(bytes: &[u8]) -> Result<&str, Trouble> {
         Some(offset) => Err(Trouble::Encoding { offset }),
         None => Ok(text),
     }
-}
-
-/// Every line a document of its own, at least two of them.
-fn json_lines(text: &str) -> Option<Vec<(u32, Document)>> {
-    let lines = (1u32..)
-        .zip(text.lines())
-        .filter(|(_, line)| !line.trim().is_empty());
-    let read = lines.map(|(number, line)| Some((number, json::read(line.as_bytes(), BOUNDS).ok()?)));
-    read.collect::<Option<Vec<_>>>().filter(|lines| lines.len() > 1)
 }
 
 /// What is left of a line without comment and blanks; a comment begins at the start or behind a blank.

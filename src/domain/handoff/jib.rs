@@ -5,7 +5,7 @@
 
 use super::input::Input;
 use super::name::Style;
-use super::reading::{Reading, spot};
+use super::reading::{Reading, Sought};
 use crate::domain::oci::ImageRef;
 
 pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
@@ -16,28 +16,18 @@ pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
     if pushed.and_then(|pushed| reading.take(pushed)) == Some(false) {
         return;
     }
-    let image = reading.take(object.required("image"));
-    let digest = reading.take(object.required("imageDigest"));
-    let (Some(image), Some(digest)) = (image, digest) else {
-        return;
-    };
-    let (Some(text), Some(digest)) = (reading.take(image.string()), reading.digest(&digest)) else {
-        return;
-    };
-    reading.image(text, Some(&digest), Style::Tool, spot(&image));
-    let Some(place) = super::name::reference(text, Style::Tool)
-        .ok()
-        .map(|image| image.place().clone())
-    else {
-        return;
-    };
-    let Some(tags) = object.optional("tags") else {
-        return;
-    };
-    for tag in reading.take(tags.array()).unwrap_or_default() {
-        if let Some(tag) = reading.take(tag.parse("a tag")) {
-            let other = ImageRef::new(place.clone(), Some(tag), Some(digest.clone()));
-            reading.push(super::What::Image(other), text, spot(&image));
+    let digest = reading.digest(object.required("imageDigest"));
+    let image = reading.words(object.required("image"));
+    if let Some(image) = &image {
+        reading.image(image, &digest, Style::Tool);
+    }
+    let named = image.and_then(|image| Some((super::name::reference(&image.text, Style::Tool).ok()?, image)));
+    let tags = object.optional("tags").map(|tags| reading.take(tags.array()));
+    for tag in tags.flatten().unwrap_or_default() {
+        let tag = reading.take(tag.parse("a tag"));
+        if let (Some(tag), Some((named, words)), Sought::Sound(digest)) = (tag, &named, &digest) {
+            let other = ImageRef::new(named.place().clone(), Some(tag), Some(digest.clone()));
+            reading.push(super::What::Image(other), words.text.clone(), words.spot.clone());
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use super::error::Trouble;
 use super::input::Input;
-use super::reading::{Reading, What, spot};
+use super::reading::{Reading, What};
 use crate::base::tree::Cursor;
 
 pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
@@ -23,20 +23,15 @@ pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
 }
 
 fn one(manifest: &Cursor<'_>, reading: &mut Reading) {
-    let Some(member) = reading.take(manifest.object().and_then(|object| object.required("digest"))) else {
-        return;
-    };
-    let Some(digest) = reading.digest(&member) else {
+    let words = reading.words(manifest.object().and_then(|object| object.required("digest")));
+    let Some(words) = words else { return };
+    let Some(digest) = reading.digest_in(&words) else {
         return;
     };
     let name = manifest.pointer("/annotations/org.opencontainers.image.ref.name");
     // Some tools write a whole reference there; what is no tag is left out.
     let tag = name.and_then(|name| name.string().ok()?.parse().ok());
-    reading.push(
-        What::Kept { digest, tag },
-        member.string().unwrap_or_default(),
-        spot(&member),
-    );
+    reading.push(What::Kept { digest, tag }, words.text, words.spot);
 }
 
 /// D20.

@@ -4,7 +4,7 @@
 
 use super::input::Input;
 use super::literal::name_or_tag;
-use super::reading::{Reading, spot};
+use super::reading::Reading;
 
 pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
     let Some(object) = super::json_object(input, reading) else {
@@ -14,8 +14,8 @@ pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
         return;
     };
     for tag in tags {
-        if let Some(text) = reading.take(tag.string()) {
-            name_or_tag(text, spot(&tag), reading);
+        if let Some(tag) = reading.words(Ok(tag)) {
+            name_or_tag(tag, reading);
         }
     }
 }

@@ -56,6 +56,7 @@ pub use input::{HANDOFF_BYTES, Hint};
 pub use reading::{Item, Reading, What};
 
 use self::input::Input;
+use crate::base::problems::Problems;
 use crate::base::tree::Object;
 
 /// Says which format a text is in.
@@ -72,6 +73,30 @@ pub fn detect(bytes: &[u8], hint: Hint<'_>) -> Result<Detected, HandoffError> {
 /// [`HandoffError`] with every problem of the text.
 pub fn read(bytes: &[u8], hint: Hint<'_>, forced: Option<&'static Format>) -> Result<Reading, HandoffError> {
     detect::read(&Input::new(bytes, hint)?, forced)
+}
+
+/// Reads Tekton results that stood in files of their own, each as [`as_result`] gives it: their lines are of no file.
+///
+/// # Errors
+/// [`HandoffError`] with every problem of the results.
+pub fn read_results(bytes: &[u8], forced: Option<&'static Format>) -> Result<Reading, HandoffError> {
+    match read(bytes, Hint::default(), forced) {
+        Ok(mut reading) => {
+            reading.items.iter_mut().for_each(|item| item.spot.at = None);
+            Ok(reading)
+        }
+        Err(error) => {
+            let mut problems = Problems::default();
+            problems.append(error.problems, |problem| Problem {
+                spot: Spot {
+                    at: None,
+                    ..problem.spot
+                },
+                ..problem
+            });
+            Err(HandoffError { problems, ..error })
+        }
+    }
 }
 
 /// Reads the names or tags that a digest was pushed under, in lines or separated by commas.

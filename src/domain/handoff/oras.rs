@@ -5,29 +5,24 @@
 
 use super::input::Input;
 use super::name::Style;
-use super::reading::{Reading, spot};
+use super::reading::Reading;
 
 pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
     let Some(object) = super::json_object(input, reading) else {
         return;
     };
-    let digest = reading.take(object.required("digest"));
-    let reference = reading.take(object.required("reference"));
-    let (Some(digest), Some(reference)) = (digest, reference) else {
-        return;
-    };
-    let (Some(digest), Some(text)) = (reading.digest(&digest), reading.take(reference.string())) else {
-        return;
-    };
-    reading.image(text, Some(&digest), Style::Tool, spot(&reference));
+    let digest = reading.digest(object.required("digest"));
+    if let Some(reference) = reading.words(object.required("reference")) {
+        reading.image(&reference, &digest, Style::Tool);
+    }
     let Some(tags) = object.optional("referenceAsTags").filter(|tags| !tags.is_null()) else {
         return;
     };
     for tag in reading.take(tags.array()).unwrap_or_default() {
-        if let Some(text) = reading.take(tag.string())
-            && !text.ends_with(':')
+        if let Some(tag) = reading.words(Ok(tag))
+            && !tag.text.ends_with(':')
         {
-            reading.image(text, Some(&digest), Style::Tool, spot(&tag));
+            reading.image(&tag, &digest, Style::Tool);
         }
     }
 }

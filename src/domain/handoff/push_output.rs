@@ -4,20 +4,22 @@
 //! lines that look alike and names no repository: it hands nothing over.
 
 use super::input::Input;
-use super::name::{self, Style};
-use super::reading::Reading;
+use super::name::Style;
+use super::reading::{Reading, Sought, Words};
 
 /// F30: each digest belongs to the repository named last.
 pub(super) fn read_docker(input: &Input<'_>, reading: &mut Reading) {
     let mut repository = None;
-    for (number, line) in (1u32..).zip(input.text.lines().map(str::trim)) {
-        if let Some(named) = repository_line(line) {
+    for line in input.whole_lines() {
+        if let Some(named) = repository_line(line.words) {
             repository = Some(named);
-        } else if let (Some((tag, digest)), Some(repository)) = (digest_line(line), repository) {
-            let at = input.spot(number);
-            if let Some(digest) = reading.sound(&at, name::digest(digest)) {
-                reading.image(&format!("{repository}:{tag}"), Some(&digest), Style::Tool, at);
-            }
+        } else if let (Some((tag, digest)), Some(repository)) = (digest_line(line.words), repository) {
+            let digest = Sought::required(reading.digest_in(&line.part(digest)));
+            let name = Words {
+                text: format!("{repository}:{tag}").into(),
+                spot: line.spot(tag),
+            };
+            reading.image(&name, &digest, Style::Tool);
         }
     }
     if reading.items.is_empty() && reading.problems.is_empty() && super::literal::is_list(input) {
@@ -40,14 +42,12 @@ fn digest_line(line: &str) -> Option<(&str, &str)> {
 /// F31: two lines that belong together.
 pub(super) fn read_helm(input: &Input<'_>, reading: &mut Reading) {
     let mut pushed = None;
-    for (number, line) in (1u32..).zip(input.text.lines().map(str::trim)) {
-        if let Some(name) = line.strip_prefix("Pushed: ") {
-            pushed = Some(name.trim());
-        } else if let (Some(digest), Some(name)) = (line.strip_prefix("Digest: "), pushed) {
-            let at = input.spot(number);
-            if let Some(digest) = reading.sound(&at, name::digest(digest.trim())) {
-                reading.image(name, Some(&digest), Style::Tool, at);
-            }
+    for line in input.whole_lines() {
+        if let Some(name) = line.words.strip_prefix("Pushed: ") {
+            pushed = Some(line.part(name.trim()));
+        } else if let (Some(digest), Some(name)) = (line.words.strip_prefix("Digest: "), &pushed) {
+            let digest = Sought::required(reading.digest_in(&line.part(digest.trim())));
+            reading.image(name, &digest, Style::Tool);
             pushed = None;
         }
     }

@@ -1,9 +1,14 @@
 //! What one text names, with every problem found on the way.
 
+use std::borrow::Cow;
+
 use super::error::{HandoffError, Problem, Spot, Trouble};
 use super::name::{self, Style};
 use crate::base::foreign::Foreign;
-use crate::base::tree::{Cursor, DocumentError};
+use crate::base::json;
+use crate::base::limits::Bounds;
+use crate::base::problems::Problems;
+use crate::base::tree::{Cursor, DocumentError, Position};
 use crate::domain::oci::{Digest, ImageRef, Tag};
 
 /// What a text names, before it meets its companions.
@@ -21,7 +26,7 @@ pub struct Reading {
     pub may_be_empty: bool,
     /// What should be known besides.
     pub notes: Vec<String>,
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Problems<Problem>,
 }
 
 /// One thing that is named, and where.
@@ -66,6 +71,72 @@ pub enum What {
     },
 }
 
+/// Words and where they stand.
+#[derive(Clone, Debug)]
+pub(super) struct Words<'a> {
+    pub(super) text: Cow<'a, str>,
+    pub(super) spot: Spot,
+}
+
+/// What an entry has of what it may have; a problem with it is noted already.
+pub(super) enum Sought<T> {
+    /// It is not there, and need not be.
+    Absent,
+    /// It should be there, or be something else.
+    Wrong,
+    /// It is there.
+    Sound(T),
+}
+
+impl<T> Sought<T> {
+    /// What must be there.
+    pub(super) fn required(found: Option<T>) -> Self {
+        found.map_or(Self::Wrong, Self::Sound)
+    }
+
+    /// It, if it is there.
+    pub(super) fn sound(self) -> Option<T> {
+        match self {
+            Self::Sound(found) => Some(found),
+            Self::Absent | Self::Wrong => None,
+        }
+    }
+}
+
+/// How a text stands inside another.
+pub(super) enum Frame {
+    /// As it is, beginning at a place of one line.
+    Verbatim(Spot),
+    /// Escaped in a string, whose place is all that is known.
+    Escaped(Spot),
+}
+
+impl Frame {
+    /// Where something stands in the outer text.
+    fn place(&self, inner: Spot) -> Spot {
+        let (Self::Verbatim(outer) | Self::Escaped(outer)) = self;
+        let at = match (self, outer.at, inner.at) {
+            (Self::Verbatim(_), Some(outer), Some(Position { line: 1, column })) => Some(Position {
+                line: outer.line,
+                column: outer.column.saturating_add(column - 1),
+            }),
+            _ => outer.at,
+        };
+        let member = match (&outer.member, inner.member) {
+            (Some(outer), Some(inner)) if inner.starts_with('[') => Some(format!("{outer}{inner}")),
+            (Some(outer), Some(inner)) => Some(format!("{outer}.{inner}")),
+            (outer, inner) => outer.clone().or(inner),
+        };
+        Spot { at, member }
+    }
+
+    /// A problem of the inner text as one of the outer.
+    pub(super) fn problem(&self, inner: Problem) -> Problem {
+        let spot = self.place(inner.spot);
+        Problem { spot, ..inner }
+    }
+}
+
 impl Reading {
     pub(super) fn new(format: &'static str) -> Self {
         Self {
@@ -75,7 +146,7 @@ impl Reading {
             configs: Vec::new(),
             may_be_empty: false,
             notes: Vec::new(),
-            problems: Vec::new(),
+            problems: Problems::default(),
         }
     }
 
@@ -89,11 +160,7 @@ impl Reading {
         match read {
             Ok(value) => Some(value),
             Err(error) => {
-                let at = match &error {
-                    DocumentError::Shape { at, .. } => Some(*at),
-                    _ => None,
-                };
-                self.trouble(Spot { at, member: None }, Trouble::Document(error));
+                self.problems.append(error.each(), Problem::from);
                 None
             }
         }
@@ -119,28 +186,78 @@ impl Reading {
         });
     }
 
-    /// Adds an image by its name and, if known, its digest, which then wins over one in the name.
-    pub(super) fn image(&mut self, name: &str, digest: Option<&Digest>, style: Style, spot: Spot) {
-        let Some(image) = self.sound(&spot, name::reference(name, style)) else {
-            return;
+    /// Adds an image by its name and, if known, its digest, which then wins over one in the name. What is wrong with
+    /// the name is noted whatever the digest is.
+    pub(super) fn image(&mut self, name: &Words<'_>, digest: &Sought<Digest>, style: Style) {
+        let image = self.sound(&name.spot, name::reference(&name.text, style));
+        let digest = match digest {
+            Sought::Wrong => return,
+            Sought::Absent => None,
+            Sought::Sound(digest) => Some(digest),
         };
+        let Some(image) = image else { return };
         if let (Some(said), Some(digest)) = (image.digest(), digest)
             && said != digest
         {
-            return self.trouble(spot, Trouble::TwoDigests(Foreign::new(name)));
+            let trouble = Trouble::TwoDigests(Foreign::new(&name.text));
+            return self.trouble(name.spot.clone(), trouble);
         }
         let digest = digest.or(image.digest()).cloned();
         let image = ImageRef::new(image.place().clone(), image.tag().cloned(), digest);
-        self.push(What::Image(image), name, spot);
+        self.push(What::Image(image), name.text.clone(), name.spot.clone());
     }
 
-    /// Reads the digest in a string member.
-    pub(super) fn digest(&mut self, member: &Cursor<'_>) -> Option<Digest> {
+    /// Reads the string in a member.
+    pub(super) fn words<'a>(&mut self, member: Result<Cursor<'a>, DocumentError>) -> Option<Words<'a>> {
+        let member = self.take(member)?;
         let text = self.take(member.string())?;
-        self.sound(&spot(member), name::digest(text))
+        Some(Words {
+            text: Cow::Borrowed(text),
+            spot: spot(&member),
+        })
     }
 
-    /// The reading, or its problems.
+    /// Reads the digest in a member that must be there.
+    pub(super) fn digest(&mut self, member: Result<Cursor<'_>, DocumentError>) -> Sought<Digest> {
+        let words = self.words(member);
+        Sought::required(words.and_then(|words| self.digest_in(&words)))
+    }
+
+    /// Reads the digest in a member that may be missing.
+    pub(super) fn digest_if_any(&mut self, member: Option<Cursor<'_>>) -> Sought<Digest> {
+        member.map_or(Sought::Absent, |member| self.digest(Ok(member)))
+    }
+
+    /// Reads the digest that words are.
+    pub(super) fn digest_in(&mut self, words: &Words<'_>) -> Option<Digest> {
+        self.sound(&words.spot, name::digest(&words.text))
+    }
+
+    /// Reads a JSON document that stands inside the text, and tells everything of it by its place in the text.
+    pub(super) fn embedded(
+        &mut self,
+        (text, frame): (&str, &Frame),
+        read: impl FnOnce(&Cursor<'_>, &mut Self),
+    ) {
+        let mut inner = Self::new(self.format);
+        if let Some(document) = inner.take(json::read(text.as_bytes(), Bounds::SMALL_DOCUMENT)) {
+            read(&document.cursor(), &mut inner);
+        }
+        self.absorb(inner, frame);
+    }
+
+    /// Takes over what was read of a text inside this one.
+    pub(super) fn absorb(&mut self, inner: Self, frame: &Frame) {
+        self.configs.extend(inner.configs);
+        self.items.extend(inner.items.into_iter().map(|item| Item {
+            spot: frame.place(item.spot),
+            ..item
+        }));
+        self.problems
+            .append(inner.problems, |problem| frame.problem(problem));
+    }
+
+    /// The reading, or its problems in the order in which they stand.
     pub(super) fn finished(mut self) -> Result<Self, HandoffError> {
         self.problems.sort_by_key(|problem| problem.spot.at);
         let problems = std::mem::take(&mut self.problems);

@@ -37,15 +37,10 @@ fn one(target: &Cursor<'_>, reading: &mut Reading) {
     let Some(object) = reading.take(target.object()) else {
         return;
     };
-    let Some(image) = reading.take(object.required("image")) else {
-        return;
-    };
     let digest = object.optional("digest").filter(|digest| !digest.is_null());
-    let digest = digest.map(|digest| reading.digest(&digest));
-    if let Some(text) = reading.take(image.string())
-        && digest != Some(None)
-    {
-        reading.image(text, digest.flatten().as_ref(), Style::Typed, spot(&image));
+    let digest = reading.digest_if_any(digest);
+    if let Some(image) = reading.words(object.required("image")) {
+        reading.image(&image, &digest, Style::Typed);
     }
 }
 

@@ -4,7 +4,7 @@
 
 use super::input::Input;
 use super::name::Style;
-use super::reading::{Reading, spot};
+use super::reading::{Reading, Sought};
 
 pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
     let Some(object) = super::json_object(input, reading) else {
@@ -13,10 +13,8 @@ pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
     let builds = object.required("builds").and_then(|builds| builds.array());
     for build in reading.take(builds).unwrap_or_default() {
         let tag = build.object().and_then(|build| build.required("tag"));
-        if let Some(tag) = reading.take(tag)
-            && let Some(text) = reading.take(tag.string())
-        {
-            reading.image(text, None, Style::Tool, spot(&tag));
+        if let Some(tag) = reading.words(tag) {
+            reading.image(&tag, &Sought::Absent, Style::Tool);
         }
     }
 }

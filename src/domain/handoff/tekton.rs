@@ -6,7 +6,7 @@ use super::error::Trouble;
 use super::input::Input;
 use super::key_values;
 use super::name::{self, Style};
-use super::reading::{Reading, spot};
+use super::reading::{Reading, Sought, Words};
 use crate::base::foreign::Foreign;
 use crate::base::tree::Cursor;
 
@@ -17,8 +17,8 @@ pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
     if key_values::kind(input).is_some() {
         return key_values::read_tekton(input, reading);
     }
-    for (line, words) in input.lines() {
-        key_values::images(words, &input.spot(line), reading);
+    for line in input.lines() {
+        key_values::images(line.words, |part| line.spot(part), reading);
     }
 }
 
@@ -38,22 +38,25 @@ fn artifacts(input: &Input<'_>, reading: &mut Reading) {
 }
 
 fn one(value: &Cursor<'_>, reading: &mut Reading) {
-    let Some(member) = reading.take(value.object().and_then(|value| value.required("uri"))) else {
+    let Some(uri) = reading.words(value.object().and_then(|value| value.required("uri"))) else {
         return;
     };
-    let Some(uri) = reading.take(member.string()) else {
+    let Some(rest) = uri.text.strip_prefix("pkg:oci/") else {
         return;
     };
-    let Some(rest) = uri.strip_prefix("pkg:oci/") else {
-        return;
-    };
-    let Some(full) = reading.sound(&spot(&member), image_of(rest)) else {
-        return;
-    };
-    let hex = value.pointer("/digest/sha256").and_then(|hex| hex.string().ok());
-    let digest = hex.map(|hex| reading.sound(&spot(&member), name::digest(&format!("sha256:{hex}"))));
-    if digest != Some(None) {
-        reading.image(&full, digest.flatten().as_ref(), Style::Tool, spot(&member));
+    let full = reading.sound(&uri.spot, image_of(rest));
+    let digest = value.pointer("/digest/sha256");
+    let digest = digest.map(|digest| {
+        let hex = reading.words(Ok(digest))?;
+        reading.sound(&hex.spot, name::digest(&format!("sha256:{}", hex.text)))
+    });
+    let digest = digest.map_or(Sought::Absent, Sought::required);
+    if let Some(full) = full {
+        let name = Words {
+            text: full.into(),
+            spot: uri.spot,
+        };
+        reading.image(&name, &digest, Style::Tool);
     }
 }
 

@@ -185,32 +185,169 @@ fn traps_are_seen() {
         None,
     );
     assert_eq!(
-        goreleaser.unwrap_err().problems[0].trouble,
+        goreleaser.unwrap_err().problems.kept()[0].trouble,
         Trouble::GoreleaserMetadata
     );
 }
 
+/// What is told of a text, line by line, and the hints.
+fn told(text: &str, format: Option<&str>) -> (Vec<String>, Vec<String>) {
+    let error = read(text.as_bytes(), Hint::default(), format.and_then(Format::find)).unwrap_err();
+    let cause = Cause::of(&error);
+    let lines = |text: String| text.lines().map(ToOwned::to_owned).collect();
+    (lines(cause.message), lines(cause.hint.unwrap_or_default()))
+}
+
 #[test]
 fn every_problem_is_told_with_its_place() {
+    let list = format!("r.example/a\n  web:1\nr.example/Web:1\n{IDX}\nr.example/x@sha256:12");
     assert_eq!(
-        refused(&format!(
-            "r.example/a\nweb:1\nr.example/Web:1\n{IDX}\nr.example/x@sha256:12"
-        ))
-        .message,
-        format!(
-            "line 2: expected a registry host in front of the repository, found \"web:1\"; line 3: expected a repository \
-             in lower case, found \"r.example/Web:1\"; line 4: expected a reference as on the other lines, found the bare \
-             digest \"{IDX}\"; line 5: after @: expected a digest (sha256: and 64 lower-case hex digits), found \"sha256:12\""
+        told(&list, None),
+        (
+            vec![
+                "4 problems".to_owned(),
+                "line 2, column 3: expected a registry host in front of the repository, found \"web:1\""
+                    .to_owned(),
+                "line 3, column 1: expected a repository in lower case, found \"r.example/Web:1\"".to_owned(),
+                format!(
+                    "line 4, column 1: expected a reference as on the other lines, found the bare digest \"{IDX}\""
+                ),
+                "line 5, column 1: after @: expected a digest (sha256: and 64 lower-case hex digits), found \
+                 \"sha256:12\""
+                    .to_owned(),
+            ],
+            vec![
+                "line 2: write the host, as in registry.example.com/team/web:1.4; for an OCI layout on disk write oci:PATH".to_owned(),
+                "line 3: registries know lower-case repositories only; name the repository as it was pushed"
+                    .to_owned(),
+                "line 4: give the bare digest apart, with digest and names".to_owned(),
+            ]
         )
     );
-    let bake = r#"{"a":{"containerimage.digest":"sha256:12"},
- "b":{"containerimage.digest":7}}"#;
+}
+
+const DIGEST: &str = "expected a digest (sha256: and 64 lower-case hex digits), found";
+const LOWER: &str = "registries know lower-case repositories only; name the repository as it was pushed";
+
+/// Digest and name of one entry are judged apart, whatever the format.
+#[test]
+fn one_problem_of_an_entry_hides_no_other() {
+    let bake = r#"{"a":{"containerimage.digest":"sha256:12","image.name":"r.example/A:1,r.example/b=c"},
+ "b":{"containerimage.digest":7,"image.name":8}}"#;
+    let toml = "[image]\ntags = [\"r.example/A:1\", 7,\n  \"r.example/b=c\"]\ndigest = \"sha256:12\"\ntags = [\"x\"]\n";
+    let env = "APP_IMAGE=r.example/A\nAPP_DIGEST=sha256:12\nAPP_IMAGE=r.example/b\nAPP_IMAGE_TAG=-\n";
+    let tekton = "a_IMAGE_URL=r.example/A:1\na_IMAGE_DIGEST=sha256:12\nIMAGES=r.example/x@sha256:1,Q:1\n\
+                  b-ARTIFACT_OUTPUTS={\"uri\":\"r.example/A\",\"digest\":7}\nc-ARTIFACT_OUTPUTS={\"uri\":\n";
+    let purl = r#"{"outputs":[{"values":[
+ {"uri":"pkg:oci/app@1","digest":{"sha256":"zz"}}, {"uri":8}]}]}"#;
+    let outputs = "{\"digest\":\"sha256:12\",\n \"metadata\":\"{\\\"containerimage.digest\\\":\\\"sha256:13\\\",\\\"image.name\\\":7}\"}";
+    let lines = "digest=sha256:12\nmetadata={\"containerimage.digest\":\"sha256:13\",\"image.name\":\"r.example/A\"}\n";
+    let json_lines = "{\"image\":\"r.example/a\"}\n{\"image\":\"r.example/A\",\"digest\":7}\n";
+    for (text, format, problems) in [
+        (bake, None, vec![
+            format!("a[\"containerimage.digest\"], line 1, column 31: {DIGEST} \"sha256:12\""),
+            "a[\"image.name\"], line 1, column 56: expected a repository in lower case, found \"r.example/A:1\"".to_owned(),
+            "a[\"image.name\"], line 1, column 56: expected a reference, found text with an equals sign in it (not shown)".to_owned(),
+            "b[\"containerimage.digest\"], line 2, column 31: expected a string, found the number 7".to_owned(),
+            "b[\"image.name\"], line 2, column 46: expected a string, found the number 8".to_owned(),
+        ]),
+        (toml, None, vec![
+            "image.tags[0], line 2, column 9: expected a repository in lower case, found \"r.example/A:1\"".to_owned(),
+            "image.tags[1], line 2, column 26: expected a string without escapes, found \"7\"".to_owned(),
+            "image.tags[2], line 3, column 3: expected a reference, found text with an equals sign in it (not shown)".to_owned(),
+            format!("image.digest, line 4, column 10: {DIGEST} \"sha256:12\""),
+            "image.tags, line 5, column 1: expected every key once, found \"tags\" again".to_owned(),
+        ]),
+        (env, None, vec![
+            "APP_IMAGE, line 1, column 11: expected a repository in lower case, found \"r.example/A\"".to_owned(),
+            format!("APP_DIGEST, line 2, column 12: {DIGEST} \"sha256:12\""),
+            "line 3, column 1: expected every key once, found \"APP_IMAGE\" again".to_owned(),
+            "APP_IMAGE_TAG, line 4, column 15: expected a tag (up to 128 of letters, digits, _ . -), found \"-\"".to_owned(),
+        ]),
+        (tekton, None, vec![
+            "a_IMAGE_URL, line 1, column 13: expected a repository in lower case, found \"r.example/A:1\"".to_owned(),
+            format!("a_IMAGE_DIGEST, line 2, column 16: {DIGEST} \"sha256:12\""),
+            format!("IMAGES, line 3, column 8: after @: {DIGEST} \"sha256:1\""),
+            "IMAGES, line 3, column 29: expected a repository in lower case, found \"Q:1\"".to_owned(),
+            "b-ARTIFACT_OUTPUTS.uri, line 4, column 27: expected a repository in lower case, found \"r.example/A\"".to_owned(),
+            "b-ARTIFACT_OUTPUTS.digest, line 4, column 50: expected a string, found the number 7".to_owned(),
+            "c-ARTIFACT_OUTPUTS, line 5, column 26: not valid JSON: EOF while parsing a value".to_owned(),
+        ]),
+        (purl, Some("tekton"), vec![
+            "outputs[0].values[0].uri, line 2, column 9: expected a package URL pkg:oci/NAME@DIGEST?repository_url=…, \
+             found \"app@1\"".to_owned(),
+            format!("outputs[0].values[0].digest.sha256, line 2, column 44: {DIGEST} \"sha256:zz\""),
+            "outputs[0].values[1].uri, line 2, column 59: expected a string, found the number 8".to_owned(),
+        ]),
+        (outputs, None, vec![
+            format!("digest, line 1, column 11: {DIGEST} \"sha256:12\""),
+            format!("metadata[\"containerimage.digest\"], line 2, column 13: {DIGEST} \"sha256:13\""),
+            "metadata[\"image.name\"], line 2, column 13: expected a string, found the number 7".to_owned(),
+        ]),
+        (lines, None, vec![
+            format!("digest, line 1, column 8: {DIGEST} \"sha256:12\""),
+            format!("metadata[\"containerimage.digest\"], line 2, column 35: {DIGEST} \"sha256:13\""),
+            "metadata[\"image.name\"], line 2, column 60: expected a repository in lower case, found \"r.example/A\"".to_owned(),
+        ]),
+        (json_lines, Some("json"), vec![
+            "image, line 2, column 10: expected a repository in lower case, found \"r.example/A\"".to_owned(),
+            "digest, line 2, column 33: expected a string, found the number 7".to_owned(),
+        ]),
+    ] {
+        let (told, _) = told(text, format);
+        assert_eq!(told[1..], problems, "{text}");
+        assert!(told[0].ends_with(&format!(": {} problems", problems.len())), "{}", told[0]);
+    }
+}
+
+#[test]
+fn every_key_that_stands_twice_and_every_broken_line_is_told() {
+    let twice = "{\"containerimage.digest\":\"a\",\n \"containerimage.digest\":\"b\",\n \"image.name\":\"c\",\n \"image.name\":\"d\"}";
+    let (problems, hints) = told(twice, None);
     assert_eq!(
-        refused(bake).message,
-        "as bake: a[\"containerimage.digest\"], line 1, column 31: expected a digest (sha256: and 64 lower-case hex \
-         digits), found \"sha256:12\"; b[\"containerimage.digest\"], line 2, column 31: expected a string, found the \
-         number 7"
+        problems,
+        [
+            "2 problems",
+            "line 2, column 26: the key \"containerimage.digest\" stands twice in one object",
+            "line 4, column 15: the key \"image.name\" stands twice in one object",
+        ]
     );
+    assert_eq!(hints, ["keep the one that is meant, and take the other away"]);
+    let lines = "{\"image\":\"r.example/a\"}\n  {\"image\":}\n{\"image\":1,\"image\":2}\n[\n";
+    let (problems, _) = told(lines, None);
+    assert_eq!(
+        problems,
+        [
+            "3 problems",
+            "line 2, column 12: not valid JSON: expected value",
+            "line 3, column 20: the key \"image\" stands twice in one object",
+            "line 4, column 1: not valid JSON: EOF while parsing a list",
+        ]
+    );
+}
+
+/// A hint that fixes everything is said alone; one that does not says what it fixes.
+#[test]
+fn hints_say_what_they_fix() {
+    assert_eq!(told("r.example/A\nr.example/B", None).1, [LOWER]);
+    let list =
+        "r.example/A\nr.example/B\nr.example/C\nr.example/a b\nr.example/D\nr.example/E\nr.example/x=y";
+    let (problems, hints) = told(list, None);
+    assert_eq!(problems.len(), 8);
+    assert_eq!(hints[0], format!("lines 1, 2, 3 and 2 more: {LOWER}"));
+    assert!(
+        hints[1].starts_with("line 4: what a tool logs is no list;"),
+        "{hints:?}"
+    );
+    assert_eq!(hints.len(), 2);
+}
+
+#[test]
+fn so_many_problems_are_told_and_the_others_counted() {
+    let (problems, hints) = told(&"r.example/A\n".repeat(3_000), None);
+    assert_eq!((problems[0].as_str(), problems.len()), ("3000 problems", 22));
+    assert_eq!(problems[21], "and 2980 more problems");
+    assert_eq!(hints, [LOWER]);
 }
 
 #[test]
@@ -232,11 +369,14 @@ fn bytes_that_say_two_things_are_refused() {
         b"r.example/\xff",
     ] {
         let error = read(bytes, Hint::default(), None).unwrap_err();
-        assert!(matches!(error.problems[0].trouble, Trouble::Encoding { .. }));
+        assert!(matches!(
+            error.problems.kept()[0].trouble,
+            Trouble::Encoding { .. }
+        ));
     }
     let large = vec![b'#'; HANDOFF_BYTES + 1];
     assert!(matches!(
-        read(&large, Hint::default(), None).unwrap_err().problems[0].trouble,
+        read(&large, Hint::default(), None).unwrap_err().problems.kept()[0].trouble,
         Trouble::TooMuch { .. }
     ));
 }
@@ -272,7 +412,7 @@ fn a_log_is_told_from_a_list() {
         "Copying config done, PASSWORD=hunter2".to_owned(),
     ] {
         let cause = refused(&format!("r.example/web@{digest}\n{log}\n"));
-        let told = "line 2: expected a reference alone on its line, found several words";
+        let told = "line 2, column 1: expected a reference alone on its line, found several words";
         assert!(cause.message.ends_with(told), "{log}: {}", cause.message);
         assert!(
             cause.hint.unwrap().starts_with("what a tool logs is no list"),

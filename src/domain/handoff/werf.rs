@@ -5,7 +5,7 @@
 use super::input::Input;
 use super::key_values;
 use super::name::Style;
-use super::reading::{Reading, spot};
+use super::reading::Reading;
 
 pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
     if !input.looks_like_json() {
@@ -22,17 +22,12 @@ pub(super) fn read(input: &Input<'_>, reading: &mut Reading) {
         let Some(image) = reading.take(image.object()) else {
             continue;
         };
-        let Some(name) = reading.take(image.required("DockerImageName")) else {
-            continue;
-        };
         let digest = image
             .optional("DockerImageDigest")
             .filter(|digest| digest.string() != Ok(""));
-        let digest = digest.map(|digest| reading.digest(&digest));
-        if let Some(text) = reading.take(name.string())
-            && digest != Some(None)
-        {
-            reading.image(text, digest.flatten().as_ref(), Style::Tool, spot(&name));
+        let digest = reading.digest_if_any(digest);
+        if let Some(name) = reading.words(image.required("DockerImageName")) {
+            reading.image(&name, &digest, Style::Tool);
         }
     }
 }

@@ -8,6 +8,7 @@ use countersign::domain::oci::Digest;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::judges::keep_statement;
 use crate::support::World;
 use crate::support::buildkit::{self, SPDX, V1, V02, statement};
 use crate::support::registry::{Quirks, Registry};
@@ -99,7 +100,11 @@ impl Stage {
         let manifest: Value =
             serde_json::from_slice(&self.registry.manifests("web")[&found[0].to_string()].bytes).unwrap();
         let layer = manifest["layers"][0]["digest"].as_str().unwrap();
-        let document = serde_json::from_slice(&self.registry.blobs("web")[layer]).unwrap();
+        let bytes = &self.registry.blobs("web")[layer];
+        if kind == BUILDKIT {
+            keep_statement(bytes);
+        }
+        let document = serde_json::from_slice(bytes).unwrap();
         (manifest, document)
     }
 

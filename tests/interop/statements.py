@@ -2,9 +2,10 @@
 
 Runs the program named on the command line: its demo, and the demo's image again as jobs of each host have it. Every
 Statement that it leaves is read by the package's protocol buffers, which refuse members they do not know, and so is its
-predicate as SLSA provenance v1, or as a verification summary; so is every one in the directory that may be named
-besides, where the tests put those that the host vouches for, by a token or by its record of the build. Then the build
-type's own page counts: which members it has, and no others. Prints one line per Statement and ends with how many held.
+predicate as SLSA provenance v1, as a verification summary, or as results of tests; so is every one in the directory
+that may be named besides, where the tests put what takes a world around it: what a host vouches for, by a token or by
+its record of the build, what was lifted out of an index, and summaries under AWS Signer. Then the build type's own page
+counts: which members it has, and no others. Prints one line per Statement and ends with how many held.
 """
 
 import json
@@ -17,6 +18,7 @@ import tempfile
 
 from google.protobuf import json_format
 from in_toto_attestation.predicates.provenance.v1 import provenance_pb2
+from in_toto_attestation.predicates.test_result.v0 import test_result_pb2
 from in_toto_attestation.predicates.vsa.v1 import vsa_pb2
 from in_toto_attestation.v1 import resource_descriptor
 from in_toto_attestation.v1 import statement as in_toto
@@ -48,8 +50,34 @@ BUILD_TYPES = {
         {},
         dict.fromkeys("initiator batchIdentifier image kmsKey".split()),
     ),
+    OURS + "bitbucket-step.md": (
+        {"source": None},
+        dict.fromkeys("branch tag pullRequest".split()),
+        {},
+        dict.fromkeys("repository pipelineUuid stepUuid".split()),
+    ),
+    OURS + "jenkins.md": (
+        dict.fromkeys("jenkins job source".split()),
+        {"branch": None},
+        {},
+        {"node": None},
+    ),
     OURS + "manual.md": ({"source": None}, {}, {}, {}),
 }
+# What BuildKit says of its builds, by predicate type: where its build type stands, and where the builder.
+BUILDKIT = {
+    "https://slsa.dev/provenance/v1": (
+        ("buildDefinition", "buildType"),
+        "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md",
+        ("runDetails", "builder", "id"),
+    ),
+    "https://slsa.dev/provenance/v0.2": (
+        ("buildType",),
+        "https://mobyproject.org/buildkit@v1",
+        ("builder", "id"),
+    ),
+}
+VSA = "https://slsa.dev/verification_summary/v1"
 # SLSA writes times as YYYY-MM-DDThh:mm:ssZ, though its protocol buffers take more.
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -81,6 +109,20 @@ CODEBUILD = {
     "CODEBUILD_BUILD_SUCCEEDING": "1",
     "CODEBUILD_SOURCE_REPO_URL": "https://github.com/octo-org/web.git",
     "CODEBUILD_RESOLVED_SOURCE_VERSION": COMMIT,
+}
+BITBUCKET = {
+    "BITBUCKET_PIPELINE_UUID": "{1f0c6f3c-0000-4000-8000-000000000001}",
+    "BITBUCKET_GIT_HTTP_ORIGIN": "http://bitbucket.org/octo/web",
+    "BITBUCKET_COMMIT": COMMIT,
+    "BITBUCKET_BUILD_NUMBER": "7",
+}
+JENKINS = {
+    "JENKINS_URL": "https://ci.example/",
+    "BUILD_TAG": "jenkins-web-7",
+    "JOB_NAME": "team/web",
+    "BUILD_URL": "https://ci.example/job/team/job/web/7/",
+    "GIT_URL": "git@github.com:octo/web.git",
+    "GIT_COMMIT": COMMIT,
 }
 
 
@@ -131,6 +173,46 @@ HOSTS = {
         },
         OURS + "codebuild.md",
     ),
+    "bitbucket": (BITBUCKET, OURS + "bitbucket-step.md"),
+    "bitbucket pull request": (
+        {
+            **BITBUCKET,
+            "BITBUCKET_BRANCH": "feature/a",
+            "BITBUCKET_TAG": "v1",
+            "BITBUCKET_PR_ID": "3",
+            "BITBUCKET_REPO_FULL_NAME": "octo/web",
+            "BITBUCKET_STEP_UUID": "{1f0c6f3c-0000-4000-8000-000000000002}",
+        },
+        OURS + "bitbucket-step.md",
+    ),
+    "jenkins": (JENKINS, OURS + "jenkins.md"),
+    "jenkins branch": ({**JENKINS, "GIT_BRANCH": "origin/main", "NODE_NAME": "built-in"}, OURS + "jenkins.md"),
+}
+# Documents that are given as files, by their TYPE, and the reader of those predicates that the package has one for.
+DOCUMENTS = {
+    "vex": (
+        {
+            "@context": "https://openvex.dev/ns/v0.2.0",
+            "@id": "https://example.com/vex/1",
+            "author": "a",
+            "timestamp": "2026-01-01T00:00:00Z",
+            "version": 1,
+            "statements": [{"vulnerability": {"name": "CVE-2026-1"}, "status": "fixed"}],
+        },
+        None,
+    ),
+    "vuln": (
+        {
+            "scanner": {"uri": "pkg:github/octo/scan@1.0", "version": "1.0", "result": []},
+            "metadata": {"scanStartedOn": "2026-01-01T00:00:00Z", "scanFinishedOn": "2026-01-01T00:01:00Z"},
+        },
+        None,
+    ),
+    "test-result": (
+        {"result": "PASSED", "configuration": [{"name": "ci.yml", "digest": {"sha256": "0" * 64}}]},
+        test_result_pb2.TestResult,
+    ),
+    "https://example.com/review/v1": ({"by": "somebody"}, None),
 }
 
 
@@ -201,21 +283,70 @@ def hold(name, document, build_type=None):
     print(f"{name}: {run.builder.id}")
 
 
+def at(document, path):
+    for member in path:
+        document = document[member]
+    return document
+
+
+def is_buildkits(document):
+    row = BUILDKIT.get(document["predicateType"])
+    predicate = document["predicate"]
+    return row is not None and (predicate.get("buildDefinition") or predicate).get("buildType") == row[1]
+
+
+def hold_statement(name, document):
+    """The Statement itself, which speaks of digests."""
+    message = json_format.ParseDict(document, statement_pb2.Statement())
+    in_toto.Statement.copy_from_pb(message).validate()
+    if not message.subject or any(not re.fullmatch("[0-9a-f]{64}", one.digest["sha256"]) for one in message.subject):
+        sys.exit(f"{name}: {message.subject}")
+    return message
+
+
+def hold_lifted(name, document):
+    """BuildKit's own words in a Statement of ours, about the one platform that they are about."""
+    message = hold_statement(name, document)
+    build_type, expected, builder = BUILDKIT[document["predicateType"]]
+    if at(document["predicate"], build_type) != expected or len(message.subject) != 1:
+        sys.exit(f"{name}: {message.subject}")
+    if document["predicateType"].endswith("/v1"):
+        # BuildKit has members of its own beside those of SLSA.
+        provenance = provenance_pb2.Provenance()
+        json_format.ParseDict(document["predicate"], provenance, ignore_unknown_fields=True)
+        if provenance.run_details.builder.id != at(document["predicate"], builder):
+            sys.exit(f"{name}: {provenance.run_details.builder}")
+    print(f"{name}: {at(document['predicate'], builder)} {document['predicateType']}")
+
+
 def kept(directory):
-    """Statements that tests left behind: by GitHub's token, by GitLab's, and by AWS's record of a build, or something
-    was not tested."""
+    """Statements that tests left behind: by GitHub's token (github.com, ghe.com, a server of one's own), by GitLab's,
+    by AWS's record of a build, lifted, and summaries under AWS Signer, or something was not tested."""
     found = [json.loads(file.read_bytes()) for file in sorted(directory.iterdir())]
-    vouched = [each["predicate"] for each in found if "#environment" not in json.dumps(each["predicate"])]
+    lifted = [each for each in found if is_buildkits(each)]
+    sums = [each for each in found if each["predicateType"] == VSA]
+    built = [each for each in found if each not in lifted and each not in sums]
+    vouched = [each["predicate"] for each in built if "#environment" not in json.dumps(each["predicate"])]
     types = {each["buildDefinition"]["buildType"] for each in vouched}
     missing = {WORKFLOW, OURS + "gitlab-job.md", OURS + "codebuild.md"} - types
+    missing |= {"lifted " + version for version in set(BUILDKIT) - {each["predicateType"] for each in lifted}}
+    missing |= set() if any(":signer:" in each["predicate"]["verifier"]["id"] for each in sums) else {VSA}
+    builders = [each["runDetails"]["builder"]["id"] for each in vouched]
+    servers = ("https://github.com/", "https://octo.ghe.com/", "https://ghes.example/")
+    missing |= {server for server in servers if not any(builder.startswith(server) for builder in builders)}
     if missing:
-        sys.exit(f"{directory}: expected Statements that a host vouches for, found none of {sorted(missing)}")
-    return found
+        sys.exit(f"{directory}: expected Statements that a host vouches for, lifted ones and summaries; none of {sorted(missing)}")
+    for document in built:
+        hold("of the tests", document)
+    for document in lifted:
+        hold_lifted("lifted", document)
+    for document in sums:
+        hold_summary(document)
+    return len(found)
 
 
 def hold_summary(document):
-    message = json_format.ParseDict(document, statement_pb2.Statement())
-    in_toto.Statement.copy_from_pb(message).validate()
+    message = hold_statement("summary", document)
     # The package's protocol buffers are older than SLSA 1.1, and have one text where SLSA has a list of levels.
     predicate = json.loads(json.dumps(document["predicate"]))
     versions, levels = predicate["verifier"].pop("version"), predicate["verifiedLevels"]
@@ -246,11 +377,34 @@ def summaries(program):
         directory = pathlib.Path(temporary)
         call(program, directory, {}, "demo", "web", "--quiet")
         call(program, directory, {}, "run", "--signer", "local", "--provenance", "off", "--vsa", "oci:web:1.0")
-        is_summary = lambda each: each["predicateType"] == "https://slsa.dev/verification_summary/v1"
-        found = [each for each in statements(directory / "web") if is_summary(each)]
+        found = [each for each in statements(directory / "web") if each["predicateType"] == VSA]
         if len(found) != 1:
             sys.exit(f"expected one summary, found {len(found)}")
         hold_summary(found[0])
+    return 1
+
+
+def documents(program):
+    """Documents from files, each in a Statement of ours about the image and its platforms."""
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = pathlib.Path(temporary)
+        call(program, directory, {}, "demo", "web", "--quiet")
+        before = list(statements(directory / "web"))
+        lines = []
+        for number, (what, (document, _)) in enumerate(DOCUMENTS.items()):
+            (directory / f"{number}.json").write_text(json.dumps(document))
+            lines += ["--attest", f"{what}={number}.json"]
+        call(program, directory, {}, "attest", "--signer", "local", *lines, "oci:web:1.0")
+        found = [each for each in statements(directory / "web") if each not in before]
+        for what, (document, reader) in DOCUMENTS.items():
+            one = [each for each in found if each["predicate"] == document]
+            if len(one) != 1:
+                sys.exit(f"{what}: expected one Statement, found {len(one)}")
+            message = hold_statement(what, one[0])
+            if reader is not None:
+                json_format.ParseDict(one[0]["predicate"], reader())
+            print(f"{what}: {message.predicate_type} about {len(message.subject)}")
+        return len(found)
 
 
 def main():
@@ -268,11 +422,9 @@ def main():
                 sys.exit(f"{name}: expected one new Statement, found {len(found)}")
             hold(name, found[0], build_type)
             held += 1
-    for document in kept(pathlib.Path(sys.argv[2])) if len(sys.argv) > 2 else []:
-        hold("of the tests", document)
-        held += 1
-    summaries(program)
-    print(f"{held + 1} Statements held")
+    if len(sys.argv) > 2:
+        held += kept(pathlib.Path(sys.argv[2]))
+    print(f"{held + summaries(program) + documents(program)} Statements held")
 
 
 main()

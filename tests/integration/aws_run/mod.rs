@@ -26,6 +26,7 @@ mod identities;
 mod lift;
 mod recorded;
 mod registries;
+mod servers;
 mod stopped;
 mod summed;
 
@@ -64,6 +65,17 @@ impl Stage {
     fn with(change: impl FnOnce(Quirks) -> Quirks) -> Self {
         let world = World::new();
         let aws = world.aws_by_name();
+        Self::of(world, aws, change)
+    }
+
+    /// A job of another GitHub, whose tokens this one issues.
+    fn of_issuer(issuer: &str) -> Self {
+        let world = World::new();
+        let aws = world.aws_trusting(issuer);
+        Self::of(world, aws, |quirks| quirks)
+    }
+
+    fn of(world: World, aws: Aws, change: impl FnOnce(Quirks) -> Quirks) -> Self {
         let (host, registry) = aws.registry_with(&world, ACCOUNT, change);
         registry.create("web");
         let root = aws.signing_root();

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::faults::assert_clean;
 use super::{Ended, Stage};
+use crate::judges::keep_statement;
 use crate::support::aws::PROFILE;
 
 const SUMMARY: &str = "application/vnd.in-toto.vsa+json";
@@ -29,7 +30,10 @@ fn summaries(stage: &Stage) -> Vec<Value> {
     let statements = manifests.filter_map(|(_, stored)| {
         let manifest: Value = serde_json::from_slice(&stored.bytes).ok()?;
         let layer = manifest["layers"][0]["digest"].as_str()?.to_owned();
-        (manifest["artifactType"] == SUMMARY).then(|| serde_json::from_slice(&blobs[&layer]).unwrap())
+        (manifest["artifactType"] == SUMMARY).then(|| {
+            keep_statement(&blobs[&layer]);
+            serde_json::from_slice(&blobs[&layer]).unwrap()
+        })
     });
     statements.collect()
 }

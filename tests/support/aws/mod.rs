@@ -55,7 +55,7 @@ struct Names {
 }
 
 /// The issuer of GitHub's identity tokens.
-const GITHUB: &str = "token.actions.githubusercontent.com";
+const GITHUB: &str = "https://token.actions.githubusercontent.com";
 
 /// What the services share.
 pub struct Cloud {
@@ -241,18 +241,24 @@ impl World {
 
     /// Boots AWS and GitHub's issuer under their real names, over TLS, behind a proxy that leads nowhere else.
     pub fn aws_by_name(&self) -> Aws {
+        self.aws_trusting(GITHUB)
+    }
+
+    /// The same with the issuer of another GitHub, by its https address.
+    pub fn aws_trusting(&self, issuer: &str) -> Aws {
         let (cloud, proxy, authority) = (Cloud::new(), self.proxy(), TlsAuthority::new());
         let put = |service: Arc<dyn Service>, name: &str| {
             proxy.lead(name, self.serve_tls(service, authority.server(&[name])));
         };
-        put(Arc::new(oidc::Oidc(Arc::clone(&cloud))), GITHUB);
-        cloud.issue_as(format!("https://{GITHUB}"));
+        let host = issuer.split('/').nth(2).unwrap();
+        put(Arc::new(oidc::Oidc(Arc::clone(&cloud))), host);
+        cloud.issue_as(issuer.to_owned());
         for (service, _, name) in cloud.services() {
             put(service, &format!("{name}.{REGION}.amazonaws.com"));
         }
         let mut root = tempfile::NamedTempFile::new().unwrap();
         root.write_all(authority.root_pem().as_bytes()).unwrap();
-        let mut environment = BTreeMap::from(token_request(&format!("https://{GITHUB}")));
+        let mut environment = BTreeMap::from(token_request(issuer));
         environment.insert("HTTPS_PROXY", proxy.url());
         environment.insert("SSL_CERT_FILE", root.path().display().to_string());
         Aws {

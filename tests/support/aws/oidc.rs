@@ -240,7 +240,10 @@ impl Service for Oidc {
     }
 
     fn operation(&self, request: &Request) -> &'static str {
-        match request.path.as_str() {
+        // Everything is below the issuer's address, which may have a path.
+        let mut below = self.issuer().splitn(4, '/').skip(3);
+        let start = below.next().map_or_else(String::new, |path| format!("/{path}"));
+        match request.path.strip_prefix(&start).unwrap_or_default() {
             "/token" => "GET token",
             "/.well-known/openid-configuration" => "GET configuration",
             "/.well-known/jwks" => "GET keys",

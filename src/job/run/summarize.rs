@@ -173,7 +173,8 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let standing = standing.map(|found| found.descriptor.digest.clone());
         let noted = notes.iter().map(|note| note.level);
         let noted = noted.chain(self.brought(observed, wish, standing.is_none()));
-        if self.says_no(looked, observed, actions, noted) {
+        let rest = self.without(observed, &self.replaced(observed, wish, standing.as_ref()));
+        if self.says_no(looked, &rest, actions, noted) {
             return Ok(Summed::Withheld);
         }
         let standing = if let Some(standing) = standing {
@@ -192,13 +193,11 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
             progress.end("read back and judged");
             made
         };
-        let own = self.own(observed, wish).into_iter();
-        let older =
-            own.filter(|(found, attested)| found.descriptor.digest != standing && wish.replaces(attested));
+        let older = self.replaced(observed, wish, Some(&standing)).into_iter();
         let older: Vec<Action> = older
-            .map(|(found, _)| Action::Remove {
+            .map(|older| Action::Remove {
                 what: wish.what(),
-                older: found.descriptor.digest.clone(),
+                older,
             })
             .collect();
         Ok(Summed::Done(self.replace(looked, &older, observed).await))
@@ -207,8 +206,17 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
     /// What the plan says of the summary: that there is no new one, where the run is known to say no.
     pub(super) fn foretold(&self, looked: &Looked, actions: &[Action], planned: &[Action]) -> Vec<String> {
         let settled = !actions.iter().any(Action::writes);
-        let no = || settled && self.says_no(looked, &looked.observed, actions, std::iter::empty());
-        if self.refusal(looked).is_some() || no() {
+        let no = || {
+            let removed = actions.iter().chain(planned).filter_map(|action| match action {
+                Action::Remove { older, .. } => Some(older.clone()),
+                _ => None,
+            });
+            let rest = self.without(&looked.observed, &removed.collect::<Vec<_>>());
+            self.says_no(looked, &rest, actions, std::iter::empty())
+        };
+        if planned.is_empty() {
+            Vec::new()
+        } else if self.refusal(looked).is_some() || (settled && no()) {
             withheld(planned)
         } else {
             planned.iter().map(Action::explain).collect()
@@ -245,6 +253,28 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
         let all = older.chain(made.map(|listed| &listed.digest));
         let told: Vec<Finding> = all.map(|digest| still_passed(digest, &looked.named_at)).collect();
         last.findings.extend(told);
+    }
+
+    /// Our summaries in whose place another comes: the one that stands, or one that is made now.
+    fn replaced(&self, observed: &Observed, wish: Wish<'_>, standing: Option<&Digest>) -> Vec<Digest> {
+        let own = self.own(observed, wish).into_iter();
+        let own = own.filter(|(_, attested)| wish.replaces(attested));
+        let own = own.map(|(found, _)| &found.descriptor.digest);
+        own.filter(|digest| Some(*digest) != standing).cloned().collect()
+    }
+
+    /// What is left of an image's attestations once this run has deleted some. A summary that a stopped run did not come
+    /// to delete stands beside its successor, which is nothing to fail the run that deletes it.
+    fn without(&self, observed: &Observed, gone: &[Digest]) -> Observed {
+        let mut rest = observed.clone();
+        rest.attestations
+            .retain(|found| !gone.contains(&found.descriptor.digest));
+        let deleted = observed.attestations.len() - rest.attestations.len();
+        if deleted > 0 {
+            rest.held = self.judge.held(&rest.attestations);
+            rest.referrers = rest.referrers.saturating_sub(deleted);
+        }
+        rest
     }
 
     /// The levels of what is going to be told of a summary that is attached now.

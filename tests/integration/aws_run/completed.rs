@@ -9,7 +9,7 @@ use std::time::Duration;
 use countersign::domain::oci::Digest;
 use serde_json::Value;
 
-use super::faults::{OPERATIONS, assert_clean};
+use super::faults::{OPERATIONS, assert_clean, is_found};
 use super::{Ended, Stage};
 use crate::support::aws::{PROFILE, ROLE};
 use crate::support::buildkit;
@@ -72,15 +72,16 @@ fn killed_at(stage: &Stage, mut command: Command, nth: usize) -> bool {
     status.code().is_none()
 }
 
-/// Every attestation that refers to something, and whether somebody signed it; what `BuildKit` hangs there is none.
+/// Every attestation that is found on something, and whether somebody signed it; what `BuildKit` hangs there is none.
 fn attestations(stage: &Stage) -> Vec<(String, bool)> {
     let manifests = stage.registry.manifests("web");
     let mut found = Vec::new();
     for (digest, stored) in &manifests {
         let manifest: Value = serde_json::from_slice(&stored.bytes).unwrap();
         let kind = manifest["artifactType"].as_str().unwrap_or_default();
-        if !manifest["subject"].is_null() && !kind.is_empty() && !kind.contains("docker.attestation") {
-            let on = stage.registry.referrers("web", &digest.parse().unwrap());
+        let refers = !manifest["subject"].is_null() && is_found(stage, digest, &manifest);
+        if refers && !kind.is_empty() && !kind.contains("docker.attestation") {
+            let on = stage.registry.listed("web", &digest.parse().unwrap());
             found.push((digest.clone(), !on.is_empty()));
         }
     }
@@ -170,6 +171,15 @@ fn attestation_first(quirks: Quirks) -> Quirks {
     }
 }
 
+/// What refers to an image is listed under a tag of its own, which is written anew with every entry.
+fn without_api(quirks: Quirks) -> Quirks {
+    Quirks {
+        referrers_api: false,
+        oci_subject: false,
+        ..quirks
+    }
+}
+
 const RUN: Scene = Scene {
     quirks: |quirks| quirks,
     image: plain,
@@ -191,6 +201,47 @@ fn a_run_that_is_killed_while_it_sums_up_is_completed_by_the_next() {
         command: |stage, image| stage.run_command(&[image], SOURCE, &["--vsa"]),
         attestations: 2,
         from: 24,
+        ..RUN
+    });
+}
+
+/// The run that replaces a summary: killed before the older one is gone it leaves two, which is no reason for the next run
+/// to withhold one, though warnings fail it.
+#[test]
+fn a_run_that_replaces_a_summary_is_completed_where_warnings_fail_it() {
+    strike(&Scene {
+        image: |stage| {
+            let digest = plain(stage);
+            let image = format!("{}/web@{digest}", stage.host);
+            let ended = stage.finish(&mut stage.run_command(&[&image], SOURCE, &["--vsa"]));
+            assert_eq!(ended.code, 0, "{}", ended.everything());
+            digest
+        },
+        command: |stage, image| {
+            std::fs::write(stage.path("expect.yml"), "attestations: [{type: provenance}]").unwrap();
+            let strict = ["--vsa", "--expect=expect.yml", "--fail-on=warning"];
+            stage.run_command(&[image], SOURCE, &strict)
+        },
+        attestations: 2,
+        from: 12,
+        ..RUN
+    });
+}
+
+#[test]
+fn a_run_that_keeps_the_list_under_a_tag_is_completed_by_the_next() {
+    strike(&Scene {
+        quirks: without_api,
+        ..RUN
+    });
+}
+
+#[test]
+fn documents_are_completed_where_the_list_is_kept_under_a_tag() {
+    strike(&Scene {
+        quirks: without_api,
+        command: run_with_two,
+        attestations: 2,
         ..RUN
     });
 }

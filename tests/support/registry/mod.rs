@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use countersign::domain::oci::{Digest, MediaType, RegistryHost};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub use quirks::{Auth, Quirks};
 
@@ -306,6 +306,22 @@ impl Registry {
         }
         found.sort();
         found.into_iter().map(|(_, digest)| digest).collect()
+    }
+
+    /// What readers find that refers to a manifest: by the API, or without one in the list under the tag.
+    pub fn listed(&self, repository: &str, subject: &Digest) -> Vec<Digest> {
+        if self.quirks.referrers_api {
+            return self.referrers(repository, subject);
+        }
+        let tag = format!("{}-{}", subject.algorithm().name(), subject.hex());
+        let Some(list) = self.tags(repository).remove(&tag) else {
+            return Vec::new();
+        };
+        let list: Value = serde_json::from_slice(&self.manifests(repository)[&list].bytes).unwrap();
+        let entries = list["manifests"].as_array().unwrap().iter();
+        entries
+            .map(|entry| entry["digest"].as_str().unwrap().parse().unwrap())
+            .collect()
     }
 }
 

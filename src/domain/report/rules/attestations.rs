@@ -113,7 +113,9 @@ pub(super) const TOO_OLD: Entry = Entry {
     precision: Precision::High,
     title: "An attestation is older than allowed",
     meaning: "The expectations limit the age of this kind of attestation, and the signature over it is older, from the \
-              future, or without a time.",
+              future, or without a time. As a warning of `countersign run --vsa`: a verification summary of ours still \
+              says PASSED of an image that this run does not accept. It is not deleted, since it was true when it was \
+              signed; a gate whose expectations give summaries no `max-age` goes on taking it.",
     fix: "Make the document anew, for instance by scanning the image again, and attach it with `countersign attest`.",
 };
 

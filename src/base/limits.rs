@@ -50,6 +50,10 @@ pub const ENVELOPE_BYTES: usize = MEBIBYTE;
 /// Largest statement or other attestation document (kyverno-notation-aws refuses more than 10,000,000 bytes).
 pub const STATEMENT_BYTES: usize = 10_000_000;
 
+/// Bytes of all the documents that one run lifts out of indexes (ours; they are held until each platform's turn comes, and
+/// real ones are some 100 KB).
+pub const LIFTED_BYTES: u64 = 250_000_000;
+
 /// Nesting of JSON and YAML (ours; real documents stay below 20).
 pub const JSON_DEPTH: usize = 64;
 

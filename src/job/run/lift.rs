@@ -1,6 +1,7 @@
 //! Lifting what `BuildKit` left unsigned inside an index: which platforms it speaks of, and what it says of each
 //! (docs/decisions/0030-what-is-lifted.md).
 
+use std::cell::Cell;
 use std::collections::HashSet;
 
 use super::attest::Wish;
@@ -8,7 +9,7 @@ use super::shared::{Names, names_of};
 use super::{Looked, Run};
 use crate::base::failure::{Cause, Class};
 use crate::base::foreign::{Foreign, quote};
-use crate::base::limits::STATEMENT_BYTES;
+use crate::base::limits::{LIFTED_BYTES, STATEMENT_BYTES};
 use crate::domain::oci::{Descriptor, Digest, ManifestView, Place, Subject};
 use crate::domain::provenance::buildkit::{self, Lifted};
 use crate::domain::provenance::{Kind, Predicate};
@@ -78,11 +79,11 @@ pub(super) async fn platforms(store: &impl ReadStore, units: &mut Vec<Unit>) -> 
     Ok(found)
 }
 
-/// Reads what is listed beside a platform, and takes what can be lifted.
+/// Reads what is listed beside a platform, and takes what can be lifted, if the run has lifted little enough yet.
 ///
 /// # Errors
 /// The store's, and what is wrong with an attestation: it stands in an image that is about to be vouched for.
-pub(super) async fn read(store: &impl ReadStore, unit: &Unit) -> Result<Lift, Cause> {
+pub(super) async fn read(store: &impl ReadStore, unit: &Unit, lifted: &Cell<u64>) -> Result<Lift, Cause> {
     let (place, platform) = (unit.subject.place(), unit.subject.digest());
     let mut lift = Lift::default();
     let mut layers: Vec<Descriptor> = Vec::new();
@@ -100,6 +101,10 @@ pub(super) async fn read(store: &impl ReadStore, unit: &Unit) -> Result<Lift, Ca
         .fold(0, |sum: u64, layer| sum.saturating_add(layer.size));
     if bytes > BYTES {
         return Err(too_much(unit, bytes));
+    }
+    lifted.set(lifted.get().saturating_add(bytes));
+    if lifted.get() > LIFTED_BYTES {
+        return Err(too_many(unit, lifted.get()));
     }
     let read = pool::each(&layers, pool::PER_TARGET, async |layer| {
         let bytes = store.blob(place, layer, STATEMENT_BYTES).await;
@@ -234,5 +239,125 @@ fn too_much(unit: &Unit, found: u64) -> Cause {
             unit.subject
         ),
         hint: None,
+    }
+}
+
+fn too_many(unit: &Unit, found: u64) -> Cause {
+    Cause {
+        class: Class::Usage,
+        message: format!(
+            "could not lift BuildKit's attestations of {}: expected at most {LIFTED_BYTES} bytes in all of a run, found {found}",
+            unit.subject
+        ),
+        hint: Some("name fewer images at once, or leave lift-buildkit out for this one".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::oci::{ImageRef, LayoutPath, MediaType};
+    use crate::edge::layout::Layout;
+    use crate::job::{Recursive, Target, resolve};
+
+    fn blob(layout: &Path, bytes: &[u8]) -> Value {
+        let digest = Digest::of(bytes);
+        fs::write(layout.join("blobs/sha256").join(digest.hex()), bytes).unwrap();
+        json!({ "digest": digest, "size": bytes.len() })
+    }
+
+    fn entry(layout: &Path, media_type: &MediaType, document: &Value) -> Value {
+        let mut entry = blob(layout, document.to_string().as_bytes());
+        entry["mediaType"] = json!(media_type);
+        entry
+    }
+
+    fn image(layout: &Path, config: &str, layers: &Value) -> Value {
+        let mut config = blob(layout, config.as_bytes());
+        config["mediaType"] = json!(MediaType::OCI_CONFIG);
+        let manifest = json!({ "schemaVersion": 2, "mediaType": MediaType::OCI_MANIFEST,
+            "config": config, "layers": layers });
+        entry(layout, &MediaType::OCI_MANIFEST, &manifest)
+    }
+
+    /// A layout with an index of these platforms, each with one bill of materials by `BuildKit`; and the bytes of them all.
+    fn layout(at: &Path, platforms: &[&str]) -> u64 {
+        fs::create_dir_all(at.join("blobs/sha256")).unwrap();
+        let (mut entries, mut bytes) = (Vec::new(), 0);
+        for name in platforms {
+            let mut platform = image(at, &json!({ "architecture": name }).to_string(), &json!([]));
+            platform["platform"] = json!({ "os": "linux", "architecture": name });
+            let about = platform["digest"].clone();
+            let spdx = "https://spdx.dev/Document";
+            let hex = about.as_str().unwrap().trim_start_matches("sha256:");
+            let statement = json!({ "_type": "https://in-toto.io/Statement/v0.1", "predicateType": spdx,
+                "subject": [{ "name": "web", "digest": { "sha256": hex } }],
+                "predicate": { "spdxVersion": "SPDX-2.3", "SPDXID": "SPDXRef-DOCUMENT", "name": name,
+                    "dataLicense": "CC0-1.0", "documentNamespace": format!("https://example.com/{name}"),
+                    "creationInfo": { "created": "2026-01-01T00:00:00Z", "creators": ["Tool: syft"] } } });
+            let mut layer = blob(at, statement.to_string().as_bytes());
+            bytes += layer["size"].as_u64().unwrap();
+            layer["mediaType"] = json!(MediaType::IN_TOTO);
+            layer["annotations"] = json!({ "in-toto.io/predicate-type": spdx });
+            let mut attestation = image(at, "{}", &json!([layer]));
+            attestation["platform"] = json!({ "os": "unknown", "architecture": "unknown" });
+            attestation["annotations"] = json!({ "vnd.docker.reference.type": "attestation-manifest",
+                "vnd.docker.reference.digest": about });
+            entries.extend([platform, attestation]);
+        }
+        let index = json!({ "schemaVersion": 2, "mediaType": MediaType::OCI_INDEX, "manifests": entries });
+        let mut index = entry(at, &MediaType::OCI_INDEX, &index);
+        index["annotations"] = json!({ "org.opencontainers.image.ref.name": "1.0" });
+        fs::write(at.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+        let list = json!({ "schemaVersion": 2, "manifests": [index] });
+        fs::write(at.join("index.json"), list.to_string()).unwrap();
+        bytes
+    }
+
+    /// What every platform of the layout's image gets, in their order, where the run has lifted so much already.
+    async fn lift_all(at: &Path, lifted: &Cell<u64>) -> Vec<Result<usize, Cause>> {
+        let place = Place::Layout(LayoutPath::new(at.to_owned()));
+        let image = ImageRef::new(place, Some("1.0".parse().unwrap()), None);
+        let target = Target {
+            named: image.to_string(),
+            tags: Vec::new(),
+            image,
+            named_at: "argument 1".to_owned(),
+        };
+        let store = Layout::new();
+        let units = resolve::resolve(&store, &target, Recursive::Index, false).await;
+        let mut units = units.unwrap();
+        assert!(platforms(&store, &mut units).await.unwrap());
+        let mut all = Vec::new();
+        for unit in units.iter().filter(|unit| !unit.root) {
+            all.push(read(&store, unit, lifted).await.map(|lift| lift.predicates.len()));
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn what_one_run_lifts_is_bounded_over_all_of_its_platforms() {
+        let directory = tempfile::tempdir().unwrap();
+        let bytes = layout(directory.path(), &["amd64", "arm64", "s390x"]);
+        let lifted = Cell::new(0);
+        assert_eq!(lift_all(directory.path(), &lifted).await, [Ok(1), Ok(1), Ok(1)]);
+        assert_eq!(lifted.get(), bytes);
+        // Another image of the same run, with room for two platforms and no third.
+        lifted.set(LIFTED_BYTES - bytes + 1);
+        let found = lift_all(directory.path(), &lifted).await;
+        assert_eq!(found[..2], [Ok(1), Ok(1)]);
+        let cause = found[2].as_ref().unwrap_err();
+        assert_eq!(cause.class, Class::Usage);
+        let expected = format!(
+            "expected at most {LIFTED_BYTES} bytes in all of a run, found {}",
+            LIFTED_BYTES + 1
+        );
+        assert!(cause.message.ends_with(&expected), "{}", cause.message);
+        assert!(cause.hint.as_ref().unwrap().contains("fewer images"), "{cause:?}");
     }
 }

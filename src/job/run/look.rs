@@ -59,7 +59,7 @@ impl<S: WriteStore, G: Signer, R: Revocation, O: Observer> Run<'_, S, G, R, O> {
                 let scope = scope(unit.subject.place(), self.job.repository.as_ref());
                 let judge = self.judge.over(&ahead);
                 let observed = judge.observe(&unit.subject, &scope);
-                let (observed, lift) = tokio::join!(observed, lift::read(store, &unit));
+                let (observed, lift) = tokio::join!(observed, lift::read(store, &unit, &self.lifted));
                 let (observed, mut lift) = (observed?, lift?);
                 lift.is_missed = none && unit.root;
                 if let Some(policy) = &observed.skipped_by {

@@ -70,6 +70,7 @@ pub async fn run<S: WriteStore, G: Signer, R: Revocation, O: Observer>(
         shared: RefCell::default(),
         build: OnceCell::new(),
         halted: Cell::new(false),
+        lifted: Cell::new(0),
     };
     let mut report = super::blank_report(job.command, started);
     report.checked = Some(job.trust.worth(&job.targets, job.repository.as_ref()));
@@ -120,6 +121,8 @@ struct Run<'a, S, G, R, O> {
     build: OnceCell<Build>,
     /// Whether nothing may be written, since the build could not be vouched for as it must.
     halted: Cell<bool>,
+    /// Bytes of documents that were lifted out of indexes.
+    lifted: Cell<u64>,
 }
 
 /// A unit that was looked at.

@@ -155,7 +155,8 @@ impl Predicate {
         Self::unwrapped(choice, Statement::read(bytes)?, &text)
     }
 
-    /// The predicate of a Statement that a builder left inside an image's index, which was held against the image.
+    /// The predicate of a Statement that a builder left inside an image's index, which was held against the image; so
+    /// nothing is kept of it but the text.
     pub(super) fn lifted(
         kind: Kind,
         layer: &Digest,
@@ -163,7 +164,8 @@ impl Predicate {
         bytes: &[u8],
     ) -> Result<Self, PredicateProblem> {
         let choice = PredicateChoice::lifted(kind, statement.predicate_type(), layer);
-        Self::unwrapped(choice, statement, &String::from_utf8_lossy(bytes))
+        let whole = Self::unwrapped(choice, statement, &String::from_utf8_lossy(bytes))?;
+        Ok(Self { about: None, ..whole })
     }
 
     fn unwrapped(

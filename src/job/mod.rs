@@ -119,7 +119,7 @@ fn blank_report(command: &'static str, started: Timestamp) -> RunReport {
     }
 }
 
-/// Takes back what targets were to be held against where nothing was judged, so that no report calls them checked.
+/// Takes back what targets were to be held against where nothing was judged.
 fn forget_unjudged(report: &mut RunReport) {
     let judged = |target: &TargetReport| match target.state {
         TargetState::Signed
@@ -127,11 +127,9 @@ fn forget_unjudged(report: &mut RunReport) {
         | TargetState::Copied
         | TargetState::Kept
         | TargetState::Verified => true,
-        TargetState::Rejected
-        | TargetState::Planned
-        | TargetState::Skipped
-        | TargetState::Failed
-        | TargetState::NotStarted => false,
+        // What was refused before anybody looked at what hangs on it was held against nothing.
+        TargetState::Rejected => target.tree.is_some(),
+        TargetState::Planned | TargetState::Skipped | TargetState::Failed | TargetState::NotStarted => false,
     };
     if !report.targets.iter().any(judged) {
         report.checked = None;

@@ -130,6 +130,19 @@ fn every_way_to_miss_has_its_rule_and_says_what_was_expected_and_found() {
         let (rule, expected, found) = (rule.to_owned(), expected.to_owned(), found.to_owned());
         assert!(ran.stdout.contains(&format!("error {rule}")), "{}", ran.stdout);
         assert_eq!(scratch.missed(), [(rule, expected, found)], "{line}");
+        // What it was held against, and how anybody can do that again, is said of a rejection too.
+        let held = "Held against a policy derived from the signer itself";
+        let summary = fs::read_to_string(scratch.path("countersign-report/summary.md")).unwrap();
+        assert!(
+            summary.contains(held) && summary.contains("### Check by hand"),
+            "{summary}"
+        );
+        assert!(
+            !summary.contains("Self-checked") && !summary.contains("Verified"),
+            "{summary}"
+        );
+        assert!(ran.stdout.contains(held), "{}", ran.stdout);
+        assert_eq!(scratch.report()["checked"], "self-checked");
     }
     assert_eq!(scratch.report()["targets"][0]["state"], "rejected");
     let sarif = fs::read_to_string(scratch.path("countersign-report/results.sarif")).unwrap();

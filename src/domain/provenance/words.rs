@@ -74,8 +74,11 @@ fn summary(attested: &Attested) -> String {
         }
         Some(Kind::TestResult) => format!("tests {}", text("/predicate/result")),
         Some(Kind::Vsa) => format!(
-            "{} by {}, for the policy {}",
+            "{} at {} for {}, {}; by {}, held against the policy {}",
             text("/predicate/verificationResult"),
+            text("/predicate/timeVerified"),
+            text("/predicate/resourceUri"),
+            levels(attested),
             text("/predicate/verifier/id"),
             text("/predicate/policy/uri")
         ),
@@ -89,9 +92,29 @@ fn summary(attested: &Attested) -> String {
         }
         Some(Kind::Provenance) | None => match attested.at("/predicate").map(|member| member.value().clone())
         {
+            Some(Value::Map(members)) if members.len() == 1 => "a predicate of 1 member".to_owned(),
             Some(Value::Map(members)) => format!("a predicate of {} members", members.len()),
             _ => "no predicate".to_owned(),
         },
+    }
+}
+
+/// The levels that a summary lists.
+fn levels(attested: &Attested) -> String {
+    let all = attested.at("/predicate/verifiedLevels");
+    let all = all.map(|member| member.value().clone());
+    let words: Vec<String> = match all {
+        Some(Value::List(items)) => items.into_iter().filter_map(|item| match item.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }),
+        _ => return "no levels".to_owned(),
+    }
+    .collect();
+    if words.is_empty() {
+        "no levels".to_owned()
+    } else {
+        words.join(", ")
     }
 }
 
@@ -163,9 +186,20 @@ mod tests {
             (
                 "https://slsa.dev/verification_summary/v1",
                 r#"{"verificationResult":"PASSED","verifier":{"id":"v"},"policy":{"uri":"p"}}"#,
-                "PASSED by v, for the policy p",
+                "PASSED at ? for ?, no levels; by v, held against the policy p",
             ),
-            ("https://example.com/x", r#"{"a":1}"#, "a predicate of 1 members"),
+            (
+                "https://slsa.dev/verification_summary/v1",
+                r#"{"verificationResult":"PASSED","verifier":{"id":"v"},"policy":{"uri":"p"},"resourceUri":"oci://r",
+                    "timeVerified":"2026-01-01T00:00:00Z","verifiedLevels":["SLSA_BUILD_LEVEL_2", 1, "X"]}"#,
+                "PASSED at 2026-01-01T00:00:00Z for oci://r, SLSA_BUILD_LEVEL_2, X; by v, held against the policy p",
+            ),
+            ("https://example.com/x", r#"{"a":1}"#, "a predicate of 1 member"),
+            (
+                "https://example.com/x",
+                r#"{"a":1,"b":2}"#,
+                "a predicate of 2 members",
+            ),
             (
                 "https://slsa.dev/provenance/v1",
                 r#"{"buildDefinition":{"buildType":"https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md"},"runDetails":{"builder":{"id":"https://ci.example/7"}}}"#,

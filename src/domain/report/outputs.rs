@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::escape::plain;
 use super::ordered::Json;
-use super::{AttestationReport, Checked, RunReport, SignatureReport, TargetReport};
+use super::{AttestationReport, Checked, RunReport, SignatureReport, TargetReport, TargetState};
 
 /// Where the parts of a report were written, as later steps can read them; none where they were not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Output {
         match self {
             Self::Verdict => "passed, rejected, failed, planned or skipped-untrusted",
             Self::Images => "JSON array of registry/repository@digest",
-            Self::Checked => "self-checked or verified; empty where nothing was judged",
+            Self::Checked => "self-checked or verified; empty where nothing was judged good",
             Self::SignedDigests => "JSON array of the digests that carry an accepted signature",
             Self::SignatureDigests => "JSON object, image digest to array of accepted signatures' digests",
             Self::ProvenanceDigests => "JSON object, image digest to array of accepted provenances' digests",
@@ -115,7 +115,7 @@ pub fn outputs(report: &RunReport, paths: &Paths) -> Vec<(Output, String)> {
     let path = |path: &Option<String>| path.as_deref().map(plain).unwrap_or_default();
     let value = |output: Output| match output {
         Output::Verdict => report.verdict.name().to_owned(),
-        Output::Checked => report.checked.as_ref().map_or("", Checked::name).to_owned(),
+        Output::Checked => checked(report).map_or("", Checked::name).to_owned(),
         Output::Images => Json::list(passed(report).map(|(name, _)| name)).line(),
         Output::SignedDigests => signed_digests(report),
         Output::SignatureDigests => by_digest(report, |target| accepted(&target.signatures)),
@@ -137,9 +137,19 @@ pub fn outputs(report: &RunReport, paths: &Paths) -> Vec<(Output, String)> {
         .collect()
 }
 
+/// What the check was worth, where anything was judged good.
+fn checked(report: &RunReport) -> Option<&Checked> {
+    use TargetState::{Attested, Copied, Kept, Signed, Verified};
+    let good = |target: &TargetReport| matches!(target.state, Signed | Attested | Kept | Verified | Copied);
+    report
+        .checked
+        .as_ref()
+        .filter(|_| report.targets.iter().any(good))
+}
+
 /// Targets that were not refused and did not fail: judged good, or planned only.
 fn usable(report: &RunReport) -> impl Iterator<Item = &TargetReport> {
-    use super::TargetState::{Attested, Kept, Planned, Signed, Verified};
+    use TargetState::{Attested, Kept, Planned, Signed, Verified};
     let good = |target: &&TargetReport| matches!(target.state, Planned | Signed | Attested | Kept | Verified);
     report.targets.iter().filter(good)
 }

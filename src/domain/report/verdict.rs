@@ -199,11 +199,12 @@ impl RunReport {
         }
     }
 
-    /// What the check was worth, in a sentence; none where nothing was judged.
+    /// What the check was worth, in a sentence; none where nothing was judged. A rejection is called no check: what
+    /// it was held against is said.
     pub(super) fn basis(&self) -> Option<String> {
         Some(match self.checked.as_ref()? {
             Checked::SelfChecked if self.verdict == Verdict::Rejected => {
-                "Self-checked: held against a policy derived from the signer itself, which accepts only what this \
+                "Held against a policy derived from the signer itself, which accepts only what this \
                  signer signed. What somebody else signed is checked with the trust policy that they give."
                     .to_owned()
             }
@@ -211,6 +212,9 @@ impl RunReport {
                 "Self-checked: held against a policy derived from the signer itself. That shows the \
                                      store holds what this signer signed, not that anyone else trusts it."
                     .to_owned()
+            }
+            Checked::Verified { policy, digest } if self.verdict == Verdict::Rejected => {
+                format!("Held against {} ({digest}).", policy.quote())
             }
             Checked::Verified { policy, digest } => {
                 format!("Verified against {} ({digest}).", policy.quote())

@@ -45,7 +45,10 @@ pub fn read_named(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
     read.map_err(|error| refused(in_words(&error)))?;
     if bytes.len() > MEBIBYTE {
-        return Err(refused(format!("expected at most {MEBIBYTE} bytes")));
+        return Err(refused(format!(
+            "expected at most {MEBIBYTE} bytes, found {}",
+            found.len()
+        )));
     }
     Ok(bytes)
 }

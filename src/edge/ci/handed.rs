@@ -105,7 +105,7 @@ impl Room {
             return Err(refused("it was replaced while it was read".to_owned()));
         }
         let bytes = bounded(file, limit).map_err(failed)?;
-        let bytes = bytes.ok_or_else(|| refused(too_large(limit)))?;
+        let bytes = bytes.ok_or_else(|| refused(too_large(limit, &opened.len().to_string())))?;
         let beside = real.with_file_name("oci-layout").is_file();
         Ok(Found::File(bytes, beside))
     }
@@ -121,11 +121,11 @@ pub fn read_input(limit: usize) -> Result<Vec<u8>, FileError> {
         problem,
     };
     let read = bounded(io::stdin().lock(), limit).map_err(|error| refused(error.to_string()))?;
-    read.ok_or_else(|| refused(too_large(limit)))
+    read.ok_or_else(|| refused(too_large(limit, "more")))
 }
 
-fn too_large(limit: usize) -> String {
-    format!("expected at most {limit} bytes")
+fn too_large(limit: usize, found: &str) -> String {
+    format!("expected at most {limit} bytes, found {found}")
 }
 
 /// Everything, or none where there is more than the limit.
@@ -173,7 +173,7 @@ mod tests {
             room.read(&file, 1)
                 .unwrap_err()
                 .problem
-                .contains("at most 1 bytes")
+                .contains("at most 1 bytes, found 2")
         );
         assert_eq!(
             room.read(directory.path(), 9),

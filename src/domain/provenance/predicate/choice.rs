@@ -28,12 +28,25 @@ pub struct PredicateChoice {
 
 /// A line that says nothing that can be attested.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected TYPE[@ARTIFACT-TYPE]=FILE, where TYPE is spdx, cyclonedx, vex, sarif, vuln, test-result, vsa or the URI of a predicate type, found {}{}", found.quote(), meant.map_or_else(String::new, |meant| format!(": {meant}")))]
-pub struct ChoiceError {
-    /// The line.
-    found: Foreign,
-    /// What was probably meant.
-    meant: Option<&'static str>,
+pub enum ChoiceError {
+    /// It has another form, or names no type.
+    #[error("expected TYPE[@ARTIFACT-TYPE]=FILE, where TYPE is spdx, cyclonedx, vex, sarif, vuln, test-result, vsa or the URI of a predicate type, found {}{}", found.quote(), meant.map_or_else(String::new, |meant| format!(": {meant}")))]
+    Form {
+        /// The line.
+        found: Foreign,
+        /// What was probably meant.
+        meant: Option<&'static str>,
+    },
+    /// What stands for the artifact type is none.
+    #[error("expected an artifact type between @ and = in {}, as application/vnd.example.review+json, found {}{}", line.quote(), found.quote(), cut.as_ref().map_or_else(String::new, |cut| format!(": registries refuse parameters, write {}", cut.quote())))]
+    ArtifactType {
+        /// The line.
+        line: Foreign,
+        /// What stands there.
+        found: Foreign,
+        /// The same without what follows the `;`, where that is one.
+        cut: Option<Foreign>,
+    },
 }
 
 /// Words that people write for a TYPE, and what to write instead.
@@ -61,12 +74,29 @@ const MEANT: [(&[&str], &str); 6] = [
     ),
 ];
 
+/// What is wrong with a text that stands for an artifact type.
+fn no_artifact_type(line: &str, own: &str) -> ChoiceError {
+    let bare = own.split_once(';').map(|(bare, _)| bare.trim_end());
+    let bare = bare.filter(|bare| bare.parse::<MediaType>().is_ok());
+    ChoiceError::ArtifactType {
+        line: Foreign::new(line),
+        found: Foreign::new(own),
+        cut: bare.map(Foreign::new),
+    }
+}
+
 /// What somebody meant who wrote this.
 fn meant(what: &str) -> Option<&'static str> {
     let plain = what.to_ascii_lowercase();
     let word = Kind::of_predicate_type(what).map_or(plain.as_str(), |kind| kind.name());
     let row = MEANT.iter().find(|(words, _)| words.contains(&word));
-    row.map(|(_, meant)| *meant)
+    let media_type = what
+        .split(';')
+        .next()
+        .filter(|bare| bare.parse::<MediaType>().is_ok());
+    row.map(|(_, meant)| *meant).or(media_type.map(|_| {
+        "a media type goes behind the @, as in spdx@application/vnd.example.bom+json=bom.json; TYPE says what the file holds"
+    }))
 }
 
 impl Classified for ChoiceError {
@@ -81,14 +111,20 @@ impl FromStr for PredicateChoice {
     /// Splits at the first `=`, then at the last `@` before it; a URI that holds one of them writes `%3D`, `%40`.
     fn from_str(text: &str) -> Result<Self, ChoiceError> {
         let named = text.split(['=', '@']).next().unwrap_or_default();
-        let wrong = || ChoiceError {
+        let wrong = || ChoiceError::Form {
             found: Foreign::new(text),
             meant: meant(named),
         };
         let (what, file) = text.split_once('=').ok_or_else(wrong)?;
         let (what, artifact_type) = match what.rsplit_once('@') {
             None => (what, None),
-            Some((what, own)) => (what, Some(own.parse::<MediaType>().map_err(|_| wrong())?)),
+            Some((what, own)) => (
+                what,
+                Some(
+                    own.parse::<MediaType>()
+                        .map_err(|_| no_artifact_type(text, own))?,
+                ),
+            ),
         };
         let what = what.replace("%3D", "=").replace("%40", "@");
         let (kind, predicate_type) = match what.parse::<Kind>() {

@@ -230,12 +230,56 @@ fn a_word_that_means_a_type_is_answered_with_the_type() {
         ("buildkit-provenance=x", "--lift-buildkit"),
         ("vulns@a/b=x", "write vuln"),
         ("Tests=x", "write test-result"),
+        (
+            "application/spdx+json=x",
+            "a media type goes behind the @, as in spdx@application/vnd.example.bom+json=bom.json",
+        ),
+        ("application/vnd.x;version=2=x", "a media type goes behind the @"),
     ] {
         let error = line.parse::<PredicateChoice>().unwrap_err().to_string();
         assert!(error.contains(meant), "{line}: {error}");
     }
     let error = "x=y".parse::<PredicateChoice>().unwrap_err().to_string();
     assert!(error.ends_with("found \"x=y\""), "{error}");
+}
+
+/// Amazon ECR refuses media types with parameters, in words that name neither the type nor why.
+#[test]
+fn an_artifact_type_that_is_none_is_named_with_what_to_write() {
+    for (line, found, fix) in [
+        (
+            "spdx@application/x;v=1=x",
+            "application/x;v",
+            Some("application/x"),
+        ),
+        (
+            "spdx@application/x; v=x",
+            "application/x; v",
+            Some("application/x"),
+        ),
+        ("https://example.com/a@b/c;=x", "b/c;", Some("b/c")),
+        ("spdx@sbom=x", "sbom", None),
+        ("spdx@a/b/c=x", "a/b/c", None),
+        ("spdx@a b/c=x", "a b/c", None),
+        ("spdx@;v=x", ";v", None),
+        ("spdx@=x", "", None),
+    ] {
+        let error = line.parse::<PredicateChoice>().unwrap_err();
+        let fix = fix.map_or_else(String::new, |fix| {
+            format!(": registries refuse parameters, write \"{fix}\"")
+        });
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "expected an artifact type between @ and = in \"{line}\", as application/vnd.example.review+json, found \"{found}\"{fix}"
+            )
+        );
+    }
+    // A predicate type is a URI, in which a semicolon is as good as any letter: no registry takes it for a media type.
+    let uri = "https://example.com/a;v=1".replace('=', "%3D");
+    let choice: PredicateChoice = format!("{uri}=x").parse().unwrap();
+    assert_eq!(choice.predicate_type(), "https://example.com/a;v=1");
+    assert_eq!(choice.artifact_type(), MediaType::IN_TOTO);
 }
 
 #[test]

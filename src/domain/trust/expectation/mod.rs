@@ -274,7 +274,10 @@ fn lacking(
     let attested = attestation.attested();
     let short = |lack, what: &str, expected: String, found: Option<Foreign>| Shortfall {
         lack,
-        message: format!("the {} says something else of {what}", expectation.wanted.words()),
+        message: match &found {
+            Some(_) => format!("the {} says something else of {what}", expectation.wanted.words()),
+            None => format!("the {} says nothing of {what}", expectation.wanted.words()),
+        },
         expected,
         found,
         about: Some(digest.clone()),

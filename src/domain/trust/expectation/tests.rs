@@ -214,6 +214,13 @@ fn the_one_that_misses_least_is_told() {
         short.message,
         "the provenance says something else of the event that started it"
     );
+    let at = of_provenance("    conditions: [{ at: /predicate/none, at-least: 1 }]\n");
+    let absent = told(&at, &[accepted(PROVENANCE, &better)]);
+    assert_eq!(absent[0].found, None);
+    assert_eq!(
+        absent[0].message,
+        "the provenance says nothing of the member \"/predicate/none\""
+    );
 }
 
 #[test]
